@@ -1,0 +1,130 @@
+/**
+ * Every answer that a proxy makes itself: the code in the `tulle-error` header, the status, Envoy's response flag
+ * and one plain sentence. docs/reference/failures.md is made from this table.
+ */
+
+export interface Failure {
+  /** HTTP status; for gRPC requests `grpc` is sent with status 200 instead. */
+  status: number;
+  /** gRPC status code (google.rpc.Code). */
+  grpc: number;
+  /** Envoy's response flag, '' if it has none. */
+  flag: string;
+  /** One sentence for the header, the log and the documentation. No names of this request. */
+  sentence: string;
+}
+
+export const failures = {
+  NO_ROUTE: {
+    status: 404,
+    grpc: 12,
+    flag: 'NR',
+    sentence: 'No rule of the routes on this service matches the request.',
+  },
+  INVALID_BACKEND: {
+    status: 500,
+    grpc: 14,
+    flag: 'NC',
+    sentence: 'The matching rule refers to a backend that does not exist or may not be used.',
+  },
+  NO_HEALTHY_ENDPOINT: { status: 503, grpc: 14, flag: 'UH', sentence: 'The service has no ready endpoint.' },
+  CONNECT_FAILED: {
+    status: 503,
+    grpc: 14,
+    flag: 'UF',
+    sentence: 'No connection to the endpoint could be opened.',
+  },
+  CONNECT_TIMEOUT: {
+    status: 503,
+    grpc: 14,
+    flag: 'UF',
+    sentence: 'The endpoint did not accept the connection in time.',
+  },
+  PEER_IDENTITY: {
+    status: 503,
+    grpc: 14,
+    flag: 'UF',
+    sentence: 'The endpoint did not prove the expected identity.',
+  },
+  UPSTREAM_RESET: {
+    status: 503,
+    grpc: 14,
+    flag: 'UC',
+    sentence: 'The endpoint closed the connection before it answered.',
+  },
+  UPSTREAM_PROTOCOL: {
+    status: 502,
+    grpc: 13,
+    flag: 'UPE',
+    sentence: 'The endpoint sent an answer that is not valid HTTP.',
+  },
+  UPSTREAM_LIMIT: {
+    status: 502,
+    grpc: 8,
+    flag: 'UPE',
+    sentence: 'The answer of the endpoint exceeds a limit of the proxy.',
+  },
+  REQUEST_TIMEOUT: {
+    status: 504,
+    grpc: 4,
+    flag: 'UT',
+    sentence: 'The endpoint did not answer within the timeout of the request.',
+  },
+  ATTEMPT_TIMEOUT: {
+    status: 504,
+    grpc: 4,
+    flag: 'UT',
+    sentence: 'The endpoint did not answer within the timeout of one attempt.',
+  },
+  RETRIES_EXHAUSTED: {
+    status: 503,
+    grpc: 14,
+    flag: 'URX',
+    sentence: 'All attempts that the retry policy allows have failed.',
+  },
+  OVERFLOW: {
+    status: 503,
+    grpc: 14,
+    flag: 'UO',
+    sentence: 'The limit of connections or waiting requests of the service is reached.',
+  },
+  BAD_REQUEST: { status: 400, grpc: 13, flag: 'DPE', sentence: 'The request is not valid HTTP.' },
+  HEADERS_TOO_LARGE: {
+    status: 431,
+    grpc: 8,
+    flag: 'DPE',
+    sentence: 'The header section exceeds a limit of the proxy.',
+  },
+  REQUEST_ABANDONED: {
+    status: 408,
+    grpc: 1,
+    flag: 'DC',
+    sentence: 'The client went away before the answer was complete.',
+  },
+  CONFIG_UNAVAILABLE: {
+    status: 503,
+    grpc: 14,
+    flag: 'NC',
+    sentence:
+      'The control plane cannot be reached and the proxy holds no configuration for this destination.',
+  },
+  MTLS_REQUIRED: {
+    status: 403,
+    grpc: 7,
+    flag: 'UAEX',
+    sentence: 'This workload accepts connections from the mesh only, with mutual TLS.',
+  },
+  LOOP: { status: 508, grpc: 13, flag: 'NR', sentence: 'The destination is the proxy itself.' },
+  NOT_A_DESTINATION: {
+    status: 404,
+    grpc: 12,
+    flag: 'NR',
+    sentence: 'The proxy has no listener or service for this destination.',
+  },
+  DRAINING: { status: 503, grpc: 14, flag: 'DR', sentence: 'The proxy is shutting down.' },
+} as const satisfies Record<string, Failure>;
+
+export type FailureCode = keyof typeof failures;
+
+/** The header in which a proxy says why it answered itself: `CODE; sentence`. */
+export const failureHeader = 'tulle-error';

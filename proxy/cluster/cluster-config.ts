@@ -1,0 +1,82 @@
+/** Clusters and endpoints as values, decoded from xDS and validated; `cluster.ts` makes them live. */
+
+/** What metrics say of the other side; '' where unknown. */
+export interface WorkloadLabels {
+  readonly workload: string;
+  readonly namespace: string;
+  readonly principal: string;
+  readonly app: string;
+  readonly version: string;
+  readonly canonicalService: string;
+  readonly canonicalRevision: string;
+}
+
+/** The Service that a cluster stands for; '' where there is none (pod addresses, pass-through). */
+export interface ServiceLabels {
+  /** Full DNS name: `destination_service`. */
+  readonly host: string;
+  readonly name: string;
+  readonly namespace: string;
+}
+
+export interface EndpointConfig {
+  /** IP address. */
+  readonly address: string;
+  readonly port: number;
+  /** The endpoint has a sidecar: TLS with mesh ALPN, and its identity must be one of the cluster's. */
+  readonly meshed: boolean;
+  /**
+   * SPIFFE ID that the endpoint must prove; '' if not meshed.
+   */
+  readonly identity: string;
+  /** 1.. */
+  readonly weight: number;
+  /** 0 is tried first. */
+  readonly priority: number;
+  readonly zone: string;
+  readonly labels: WorkloadLabels;
+}
+
+export type BalancingPolicy = 'peak-ewma' | 'least-request' | 'round-robin' | 'random';
+
+export interface OutlierConfig {
+  /** Failures (connection failures, 5xx) in a row that eject an endpoint; 0 switches ejection off. */
+  readonly consecutiveFailures: number;
+  readonly baseEjectionMs: number;
+  readonly maxEjectionMs: number;
+  /** Most endpoints that may be ejected at once, 0..1 of the cluster. */
+  readonly maxEjectedFraction: number;
+}
+
+export interface RetryBudgetConfig {
+  /** Retries in flight as a share of requests in flight, 0..1. */
+  readonly fraction: number;
+  /** Retries that are always allowed. */
+  readonly min: number;
+}
+
+/** How bytes travel to an endpoint that is not meshed, or to the application behind the mesh hop. */
+export type UpstreamProtocol = 'http1' | 'http2' | 'opaque';
+
+export interface ClusterConfig {
+  readonly name: string;
+  readonly version: string;
+  readonly service: ServiceLabels;
+  /** For endpoints without a sidecar: HTTP/1.1 unless the port is declared http2 or grpc. `auto`: as the request came. */
+  readonly protocol: 'http1' | 'http2' | 'auto';
+  readonly connectTimeoutMs: number;
+  readonly balancing: BalancingPolicy;
+  readonly outlier: OutlierConfig;
+  readonly retryBudget: RetryBudgetConfig;
+  /** 0: no limit. */
+  readonly maxConnections: number;
+  /** Requests in flight; 0: no limit. */
+  readonly maxRequests: number;
+}
+
+export interface EndpointsConfig {
+  /** Name of the cluster. */
+  readonly name: string;
+  readonly version: string;
+  readonly endpoints: readonly EndpointConfig[];
+}
