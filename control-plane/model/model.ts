@@ -1,0 +1,204 @@
+/**
+ * The mesh as values: validated, immutable, and ignorant of Kubernetes and of xDS. Sources make these records out of
+ * objects, `translate` makes resources out of them. Records are small, as there is one for each pod.
+ */
+import type { PortProtocol } from '../../api/protocol.ts';
+
+/** `namespace/name`. */
+export type Key = string;
+
+export function key(namespace: string, name: string): Key {
+  return `${namespace}/${name}`;
+}
+
+export interface ServicePort {
+  readonly port: number;
+  readonly name: string;
+  /** Number, or the name of a container port; endpoints carry the result. */
+  readonly targetPort: number | string;
+  readonly protocol: PortProtocol;
+}
+
+export interface Service {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly kind: 'cluster-ip' | 'headless' | 'external-name';
+  /** Addresses that clients dial: ClusterIPs and external IPs. */
+  readonly addresses: readonly string[];
+  readonly ports: readonly ServicePort[];
+  /** Prefer endpoints of the client's zone. */
+  readonly preferClose: boolean;
+  /** ExternalName target, else ''. */
+  readonly externalName: string;
+}
+
+export interface Endpoint {
+  readonly address: string;
+  readonly ready: boolean;
+  /** `namespace/name` of the pod, or '' for an address without one. */
+  readonly pod: Key;
+  readonly zone: string;
+}
+
+/** What EndpointSlices say of one Service, joined: for each Service port (by name) its target port and endpoints. */
+export interface ServiceEndpoints {
+  readonly service: Key;
+  readonly ports: readonly {
+    /** Name of the Service port. */
+    readonly name: string;
+    readonly port: number;
+    readonly endpoints: readonly Endpoint[];
+  }[];
+}
+
+/** A pod. */
+export interface Workload {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly addresses: readonly string[];
+  readonly serviceAccount: string;
+  /** Has a sidecar that is to be spoken to with mTLS. */
+  readonly meshed: boolean;
+  /** Owner's name: the Deployment rather than the ReplicaSet. */
+  readonly owner: string;
+  readonly app: string;
+  readonly version: string;
+  readonly canonicalService: string;
+  readonly canonicalRevision: string;
+  readonly node: string;
+  readonly zone: string;
+  /** Ports that are opaque by annotation (pod or namespace), besides the known ones. */
+  readonly opaquePorts: readonly number[];
+  /** From annotation of the pod or namespace; '' means the mesh's default. */
+  readonly mtls: 'permissive' | 'strict' | '';
+  /** Container ports by name, for target ports of inbound listeners. */
+  readonly namedPorts: ReadonlyMap<string, number>;
+  /** Services that select this pod. */
+  readonly services: readonly Key[];
+}
+
+export type StringMatch =
+  | { readonly kind: 'exact'; readonly value: string }
+  | { readonly kind: 'regex'; readonly value: string };
+
+export interface NamedMatch {
+  readonly name: string;
+  readonly match: StringMatch;
+}
+
+export interface RouteMatch {
+  readonly path: { readonly kind: 'exact' | 'prefix' | 'regex'; readonly value: string };
+  /** '' for any. */
+  readonly method: string;
+  readonly headers: readonly NamedMatch[];
+  readonly query: readonly NamedMatch[];
+}
+
+export interface FieldEdits {
+  readonly set: readonly { readonly name: string; readonly value: string }[];
+  readonly add: readonly { readonly name: string; readonly value: string }[];
+  readonly remove: readonly string[];
+}
+
+export type PathRewrite =
+  | { readonly kind: 'full'; readonly value: string }
+  | { readonly kind: 'prefix'; readonly value: string };
+
+export interface Backend {
+  /** null: the reference is invalid; its share is answered with 500. */
+  readonly service: { readonly namespace: string; readonly name: string; readonly port: number } | null;
+  /** Why it is invalid, '' otherwise. */
+  readonly problem: string;
+  readonly weight: number;
+  readonly requestFields: FieldEdits | null;
+  readonly responseFields: FieldEdits | null;
+}
+
+export interface Retry {
+  readonly attempts: number;
+  readonly statuses: readonly number[];
+  readonly grpcStatuses: readonly string[];
+  readonly backoffMs: number;
+  readonly anyMethod: boolean;
+}
+
+export type RouteAction =
+  | {
+      readonly kind: 'forward';
+      readonly backends: readonly Backend[];
+      readonly pathRewrite: PathRewrite | null;
+      readonly hostRewrite: string;
+      readonly mirrors: readonly { readonly backend: Backend; readonly fraction: number }[];
+    }
+  | {
+      readonly kind: 'redirect';
+      readonly status: number;
+      readonly scheme: string;
+      readonly host: string;
+      readonly port: number;
+      readonly path: PathRewrite | null;
+    };
+
+export interface RouteRule {
+  readonly name: string;
+  /** One or more; any of them. */
+  readonly matches: readonly RouteMatch[];
+  readonly action: RouteAction;
+  readonly requestFields: FieldEdits | null;
+  readonly responseFields: FieldEdits | null;
+  /** Whole request with retries; 0: none. */
+  readonly timeoutMs: number;
+  readonly backendTimeoutMs: number;
+  readonly retry: Retry | null;
+}
+
+/** An HTTPRoute, a GRPCRoute or a TrafficSplit, attached to Services. */
+export interface Route {
+  readonly kind: 'HTTPRoute' | 'GRPCRoute' | 'TrafficSplit';
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  /** Unix seconds. */
+  readonly created: number;
+  /** Services it is attached to; port 0 means every port. */
+  readonly parents: readonly {
+    readonly namespace: string;
+    readonly name: string;
+    readonly port: number;
+    readonly sectionName: string;
+  }[];
+  readonly rules: readonly RouteRule[];
+  /** What is wrong with it, one sentence each with field, value and remedy; an invalid part never invalidates the rest. */
+  readonly problems: readonly string[];
+}
+
+/** Everything, at one moment. `version` grows with every change. */
+export interface Mesh {
+  readonly version: number;
+  readonly trustDomain: string;
+  readonly clusterDomain: string;
+  readonly defaultMtls: 'permissive' | 'strict';
+  readonly services: ReadonlyMap<Key, Service>;
+  readonly endpoints: ReadonlyMap<Key, ServiceEndpoints>;
+  readonly workloads: ReadonlyMap<Key, Workload>;
+  readonly routes: ReadonlyMap<string, Route>;
+}
+
+/** Records that changed between two states, by key; what depends on none of them need not be looked at again. */
+export interface MeshChange {
+  readonly services: ReadonlySet<Key>;
+  readonly workloads: ReadonlySet<Key>;
+  /** Services whose routes changed. */
+  readonly routed: ReadonlySet<Key>;
+}
+
+/** Something a source delivers states through. */
+export interface MeshStore {
+  /** The newest complete state, or null before the first. */
+  readonly current: Mesh | null;
+  /** Called after every change, coalesced; returns what ends it. */
+  subscribe(listener: (mesh: Mesh, change: MeshChange) => void): () => void;
+}
