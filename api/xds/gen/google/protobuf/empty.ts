@@ -56,6 +56,11 @@ export const Empty: MessageFns<Empty, "google.protobuf.Empty"> = {
     }
   },
 
+  toJSON(_: Empty): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
   create(base?: DeepPartial<Empty>): Empty {
     return Empty.fromPartial(base ?? {});
   },
@@ -78,6 +83,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

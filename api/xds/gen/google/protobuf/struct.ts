@@ -44,6 +44,16 @@ export function nullValueFromJSON(object: any): NullValue {
   }
 }
 
+export function nullValueToJSON(object: NullValue): string {
+  switch (object) {
+    case NullValue.NULL_VALUE:
+      return "NULL_VALUE";
+    case NullValue.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function nullValueToNumber(object: NullValue): number {
   switch (object) {
     case NullValue.NULL_VALUE:
@@ -174,6 +184,20 @@ export const Struct: MessageFns<Struct, "google.protobuf.Struct"> & StructWrappe
     }
   },
 
+  toJSON(message: Struct): unknown {
+    const obj: any = {};
+    if (message.fields) {
+      const entries = globalThis.Object.entries(message.fields) as [string, unknown | undefined][];
+      if (entries.length > 0) {
+        obj.fields = {};
+        entries.forEach(([k, v]) => {
+          obj.fields[k] = v;
+        });
+      }
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Struct>): Struct {
     return Struct.fromPartial(base ?? {});
   },
@@ -269,6 +293,17 @@ export const Struct_FieldsEntry: MessageFns<Struct_FieldsEntry, "google.protobuf
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Struct_FieldsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = message.value;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Struct_FieldsEntry>): Struct_FieldsEntry {
@@ -384,6 +419,24 @@ export const Value: MessageFns<Value, "google.protobuf.Value"> & AnyValueWrapper
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Value): unknown {
+    const obj: any = {};
+    if (message.kind?.$case === "nullValue") {
+      obj.nullValue = nullValueToJSON(message.kind.value);
+    } else if (message.kind?.$case === "numberValue") {
+      obj.numberValue = floatToJson(message.kind.value);
+    } else if (message.kind?.$case === "stringValue") {
+      obj.stringValue = message.kind.value;
+    } else if (message.kind?.$case === "boolValue") {
+      obj.boolValue = message.kind.value;
+    } else if (message.kind?.$case === "structValue") {
+      obj.structValue = message.kind.value;
+    } else if (message.kind?.$case === "listValue") {
+      obj.listValue = message.kind.value;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Value>): Value {
@@ -504,6 +557,14 @@ export const ListValue: MessageFns<ListValue, "google.protobuf.ListValue"> & Lis
     }
   },
 
+  toJSON(message: ListValue): unknown {
+    const obj: any = {};
+    if (message.values?.length) {
+      obj.values = message.values;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ListValue>): ListValue {
     return ListValue.fromPartial(base ?? {});
   },
@@ -528,6 +589,10 @@ export const ListValue: MessageFns<ListValue, "google.protobuf.ListValue"> & Lis
   },
 };
 
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
 export type DeepPartial<T> = unknown extends T ? T
@@ -541,6 +606,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

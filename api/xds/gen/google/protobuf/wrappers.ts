@@ -172,6 +172,14 @@ export const DoubleValue: MessageFns<DoubleValue, "google.protobuf.DoubleValue">
     }
   },
 
+  toJSON(message: DoubleValue): unknown {
+    const obj: any = {};
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<DoubleValue>): DoubleValue {
     return DoubleValue.fromPartial(base ?? {});
   },
@@ -227,6 +235,14 @@ export const FloatValue: MessageFns<FloatValue, "google.protobuf.FloatValue"> = 
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: FloatValue): unknown {
+    const obj: any = {};
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<FloatValue>): FloatValue {
@@ -286,6 +302,14 @@ export const Int64Value: MessageFns<Int64Value, "google.protobuf.Int64Value"> = 
     }
   },
 
+  toJSON(message: Int64Value): unknown {
+    const obj: any = {};
+    if (message.value !== 0) {
+      obj.value = Math.round(message.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Int64Value>): Int64Value {
     return Int64Value.fromPartial(base ?? {});
   },
@@ -341,6 +365,14 @@ export const UInt64Value: MessageFns<UInt64Value, "google.protobuf.UInt64Value">
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: UInt64Value): unknown {
+    const obj: any = {};
+    if (message.value !== 0) {
+      obj.value = Math.round(message.value);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<UInt64Value>): UInt64Value {
@@ -400,6 +432,14 @@ export const Int32Value: MessageFns<Int32Value, "google.protobuf.Int32Value"> = 
     }
   },
 
+  toJSON(message: Int32Value): unknown {
+    const obj: any = {};
+    if (message.value !== 0) {
+      obj.value = Math.round(message.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Int32Value>): Int32Value {
     return Int32Value.fromPartial(base ?? {});
   },
@@ -455,6 +495,14 @@ export const UInt32Value: MessageFns<UInt32Value, "google.protobuf.UInt32Value">
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: UInt32Value): unknown {
+    const obj: any = {};
+    if (message.value !== 0) {
+      obj.value = Math.round(message.value);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<UInt32Value>): UInt32Value {
@@ -514,6 +562,14 @@ export const BoolValue: MessageFns<BoolValue, "google.protobuf.BoolValue"> = {
     }
   },
 
+  toJSON(message: BoolValue): unknown {
+    const obj: any = {};
+    if (message.value !== false) {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<BoolValue>): BoolValue {
     return BoolValue.fromPartial(base ?? {});
   },
@@ -569,6 +625,14 @@ export const StringValue: MessageFns<StringValue, "google.protobuf.StringValue">
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: StringValue): unknown {
+    const obj: any = {};
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<StringValue>): StringValue {
@@ -628,6 +692,14 @@ export const BytesValue: MessageFns<BytesValue, "google.protobuf.BytesValue"> = 
     }
   },
 
+  toJSON(message: BytesValue): unknown {
+    const obj: any = {};
+    if (message.value.length !== 0) {
+      obj.value = base64FromBytes(message.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<BytesValue>): BytesValue {
     return BytesValue.fromPartial(base ?? {});
   },
@@ -637,6 +709,22 @@ export const BytesValue: MessageFns<BytesValue, "google.protobuf.BytesValue"> = 
     return message;
   },
 };
+
+function base64FromBytes(arr: Uint8Array): string {
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
+}
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
@@ -662,6 +750,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

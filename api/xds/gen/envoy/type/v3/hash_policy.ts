@@ -64,6 +64,14 @@ export const HashPolicy: MessageFns<HashPolicy, "envoy.type.v3.HashPolicy"> = {
     }
   },
 
+  toJSON(message: HashPolicy): unknown {
+    const obj: any = {};
+    if (message.policySpecifier?.$case === "sourceIp") {
+      obj.sourceIp = HashPolicy_SourceIp.toJSON(message.policySpecifier.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HashPolicy>): HashPolicy {
     return HashPolicy.fromPartial(base ?? {});
   },
@@ -120,6 +128,11 @@ export const HashPolicy_SourceIp: MessageFns<HashPolicy_SourceIp, "envoy.type.v3
     }
   },
 
+  toJSON(_: HashPolicy_SourceIp): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
   create(base?: DeepPartial<HashPolicy_SourceIp>): HashPolicy_SourceIp {
     return HashPolicy_SourceIp.fromPartial(base ?? {});
   },
@@ -142,6 +155,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

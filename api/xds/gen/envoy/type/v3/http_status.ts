@@ -312,6 +312,128 @@ export function statusCodeFromJSON(object: any): StatusCode {
   }
 }
 
+export function statusCodeToJSON(object: StatusCode): string {
+  switch (object) {
+    case StatusCode.Empty:
+      return "Empty";
+    case StatusCode.Continue:
+      return "Continue";
+    case StatusCode.OK:
+      return "OK";
+    case StatusCode.Created:
+      return "Created";
+    case StatusCode.Accepted:
+      return "Accepted";
+    case StatusCode.NonAuthoritativeInformation:
+      return "NonAuthoritativeInformation";
+    case StatusCode.NoContent:
+      return "NoContent";
+    case StatusCode.ResetContent:
+      return "ResetContent";
+    case StatusCode.PartialContent:
+      return "PartialContent";
+    case StatusCode.MultiStatus:
+      return "MultiStatus";
+    case StatusCode.AlreadyReported:
+      return "AlreadyReported";
+    case StatusCode.IMUsed:
+      return "IMUsed";
+    case StatusCode.MultipleChoices:
+      return "MultipleChoices";
+    case StatusCode.MovedPermanently:
+      return "MovedPermanently";
+    case StatusCode.Found:
+      return "Found";
+    case StatusCode.SeeOther:
+      return "SeeOther";
+    case StatusCode.NotModified:
+      return "NotModified";
+    case StatusCode.UseProxy:
+      return "UseProxy";
+    case StatusCode.TemporaryRedirect:
+      return "TemporaryRedirect";
+    case StatusCode.PermanentRedirect:
+      return "PermanentRedirect";
+    case StatusCode.BadRequest:
+      return "BadRequest";
+    case StatusCode.Unauthorized:
+      return "Unauthorized";
+    case StatusCode.PaymentRequired:
+      return "PaymentRequired";
+    case StatusCode.Forbidden:
+      return "Forbidden";
+    case StatusCode.NotFound:
+      return "NotFound";
+    case StatusCode.MethodNotAllowed:
+      return "MethodNotAllowed";
+    case StatusCode.NotAcceptable:
+      return "NotAcceptable";
+    case StatusCode.ProxyAuthenticationRequired:
+      return "ProxyAuthenticationRequired";
+    case StatusCode.RequestTimeout:
+      return "RequestTimeout";
+    case StatusCode.Conflict:
+      return "Conflict";
+    case StatusCode.Gone:
+      return "Gone";
+    case StatusCode.LengthRequired:
+      return "LengthRequired";
+    case StatusCode.PreconditionFailed:
+      return "PreconditionFailed";
+    case StatusCode.PayloadTooLarge:
+      return "PayloadTooLarge";
+    case StatusCode.URITooLong:
+      return "URITooLong";
+    case StatusCode.UnsupportedMediaType:
+      return "UnsupportedMediaType";
+    case StatusCode.RangeNotSatisfiable:
+      return "RangeNotSatisfiable";
+    case StatusCode.ExpectationFailed:
+      return "ExpectationFailed";
+    case StatusCode.MisdirectedRequest:
+      return "MisdirectedRequest";
+    case StatusCode.UnprocessableEntity:
+      return "UnprocessableEntity";
+    case StatusCode.Locked:
+      return "Locked";
+    case StatusCode.FailedDependency:
+      return "FailedDependency";
+    case StatusCode.UpgradeRequired:
+      return "UpgradeRequired";
+    case StatusCode.PreconditionRequired:
+      return "PreconditionRequired";
+    case StatusCode.TooManyRequests:
+      return "TooManyRequests";
+    case StatusCode.RequestHeaderFieldsTooLarge:
+      return "RequestHeaderFieldsTooLarge";
+    case StatusCode.InternalServerError:
+      return "InternalServerError";
+    case StatusCode.NotImplemented:
+      return "NotImplemented";
+    case StatusCode.BadGateway:
+      return "BadGateway";
+    case StatusCode.ServiceUnavailable:
+      return "ServiceUnavailable";
+    case StatusCode.GatewayTimeout:
+      return "GatewayTimeout";
+    case StatusCode.HTTPVersionNotSupported:
+      return "HTTPVersionNotSupported";
+    case StatusCode.VariantAlsoNegotiates:
+      return "VariantAlsoNegotiates";
+    case StatusCode.InsufficientStorage:
+      return "InsufficientStorage";
+    case StatusCode.LoopDetected:
+      return "LoopDetected";
+    case StatusCode.NotExtended:
+      return "NotExtended";
+    case StatusCode.NetworkAuthenticationRequired:
+      return "NetworkAuthenticationRequired";
+    case StatusCode.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function statusCodeToNumber(object: StatusCode): number {
   switch (object) {
     case StatusCode.Empty:
@@ -485,6 +607,14 @@ export const HttpStatus: MessageFns<HttpStatus, "envoy.type.v3.HttpStatus"> = {
     }
   },
 
+  toJSON(message: HttpStatus): unknown {
+    const obj: any = {};
+    if (message.code !== StatusCode.Empty) {
+      obj.code = statusCodeToJSON(message.code);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpStatus>): HttpStatus {
     return HttpStatus.fromPartial(base ?? {});
   },
@@ -508,6 +638,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -48,6 +48,20 @@ export function fractionalPercent_DenominatorTypeFromJSON(object: any): Fraction
   }
 }
 
+export function fractionalPercent_DenominatorTypeToJSON(object: FractionalPercent_DenominatorType): string {
+  switch (object) {
+    case FractionalPercent_DenominatorType.HUNDRED:
+      return "HUNDRED";
+    case FractionalPercent_DenominatorType.TEN_THOUSAND:
+      return "TEN_THOUSAND";
+    case FractionalPercent_DenominatorType.MILLION:
+      return "MILLION";
+    case FractionalPercent_DenominatorType.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function fractionalPercent_DenominatorTypeToNumber(object: FractionalPercent_DenominatorType): number {
   switch (object) {
     case FractionalPercent_DenominatorType.HUNDRED:
@@ -124,6 +138,17 @@ export const FractionalPercent: MessageFns<FractionalPercent, "envoy.type.v3.Fra
     }
   },
 
+  toJSON(message: FractionalPercent): unknown {
+    const obj: any = {};
+    if (message.numerator !== 0) {
+      obj.numerator = Math.round(message.numerator);
+    }
+    if (message.denominator !== FractionalPercent_DenominatorType.HUNDRED) {
+      obj.denominator = fractionalPercent_DenominatorTypeToJSON(message.denominator);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<FractionalPercent>): FractionalPercent {
     return FractionalPercent.fromPartial(base ?? {});
   },
@@ -182,6 +207,14 @@ export const Percent: MessageFns<Percent, "envoy.type.v3.Percent"> = {
     }
   },
 
+  toJSON(message: Percent): unknown {
+    const obj: any = {};
+    if (message.value !== 0) {
+      obj.value = floatToJson(message.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Percent>): Percent {
     return Percent.fromPartial(base ?? {});
   },
@@ -191,6 +224,10 @@ export const Percent: MessageFns<Percent, "envoy.type.v3.Percent"> = {
     return message;
   },
 };
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
@@ -205,6 +242,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -76,6 +76,17 @@ export const Int64Range: MessageFns<Int64Range, "envoy.type.v3.Int64Range"> = {
     }
   },
 
+  toJSON(message: Int64Range): unknown {
+    const obj: any = {};
+    if (message.start !== 0) {
+      obj.start = Math.round(message.start);
+    }
+    if (message.end !== 0) {
+      obj.end = Math.round(message.end);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Int64Range>): Int64Range {
     return Int64Range.fromPartial(base ?? {});
   },
@@ -145,6 +156,17 @@ export const Int32Range: MessageFns<Int32Range, "envoy.type.v3.Int32Range"> = {
     }
   },
 
+  toJSON(message: Int32Range): unknown {
+    const obj: any = {};
+    if (message.start !== 0) {
+      obj.start = Math.round(message.start);
+    }
+    if (message.end !== 0) {
+      obj.end = Math.round(message.end);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Int32Range>): Int32Range {
     return Int32Range.fromPartial(base ?? {});
   },
@@ -180,6 +202,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

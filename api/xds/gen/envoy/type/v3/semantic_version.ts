@@ -83,6 +83,20 @@ export const SemanticVersion: MessageFns<SemanticVersion, "envoy.type.v3.Semanti
     }
   },
 
+  toJSON(message: SemanticVersion): unknown {
+    const obj: any = {};
+    if (message.majorNumber !== 0) {
+      obj.majorNumber = Math.round(message.majorNumber);
+    }
+    if (message.minorNumber !== 0) {
+      obj.minorNumber = Math.round(message.minorNumber);
+    }
+    if (message.patch !== 0) {
+      obj.patch = Math.round(message.patch);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<SemanticVersion>): SemanticVersion {
     return SemanticVersion.fromPartial(base ?? {});
   },
@@ -108,6 +122,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

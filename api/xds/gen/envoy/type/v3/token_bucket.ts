@@ -85,6 +85,20 @@ export const TokenBucket: MessageFns<TokenBucket, "envoy.type.v3.TokenBucket"> =
     }
   },
 
+  toJSON(message: TokenBucket): unknown {
+    const obj: any = {};
+    if (message.maxTokens !== 0) {
+      obj.maxTokens = Math.round(message.maxTokens);
+    }
+    if (message.tokensPerFill !== undefined) {
+      obj.tokensPerFill = message.tokensPerFill;
+    }
+    if (message.fillInterval !== undefined) {
+      obj.fillInterval = Duration.toJSON(message.fillInterval);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<TokenBucket>): TokenBucket {
     return TokenBucket.fromPartial(base ?? {});
   },
@@ -112,6 +126,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -70,6 +70,14 @@ export const SignRequest: MessageFns<SignRequest, "tulle.identity.v1.SignRequest
     }
   },
 
+  toJSON(message: SignRequest): unknown {
+    const obj: any = {};
+    if (message.csrDer.length !== 0) {
+      obj.csrDer = base64FromBytes(message.csrDer);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<SignRequest>): SignRequest {
     return SignRequest.fromPartial(base ?? {});
   },
@@ -149,6 +157,20 @@ export const SignResponse: MessageFns<SignResponse, "tulle.identity.v1.SignRespo
     }
   },
 
+  toJSON(message: SignResponse): unknown {
+    const obj: any = {};
+    if (message.certificateChainDer?.length) {
+      obj.certificateChainDer = message.certificateChainDer.map((e) => base64FromBytes(e));
+    }
+    if (message.trustBundleDer?.length) {
+      obj.trustBundleDer = message.trustBundleDer.map((e) => base64FromBytes(e));
+    }
+    if (message.notAfter !== undefined) {
+      obj.notAfter = message.notAfter.toISOString();
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<SignResponse>): SignResponse {
     return SignResponse.fromPartial(base ?? {});
   },
@@ -183,6 +205,18 @@ export const CertificateServiceDefinition = {
   },
 } as const;
 
+function base64FromBytes(arr: Uint8Array): string {
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
+}
+
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
 export type DeepPartial<T> = unknown extends T ? T
@@ -208,6 +242,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -57,6 +57,20 @@ export function comparisonFilter_OpFromJSON(object: any): ComparisonFilter_Op {
   }
 }
 
+export function comparisonFilter_OpToJSON(object: ComparisonFilter_Op): string {
+  switch (object) {
+    case ComparisonFilter_Op.EQ:
+      return "EQ";
+    case ComparisonFilter_Op.GE:
+      return "GE";
+    case ComparisonFilter_Op.LE:
+      return "LE";
+    case ComparisonFilter_Op.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function comparisonFilter_OpToNumber(object: ComparisonFilter_Op): number {
   switch (object) {
     case ComparisonFilter_Op.EQ:
@@ -150,6 +164,20 @@ export const AccessLog: MessageFns<AccessLog, "envoy.config.accesslog.v3.AccessL
     }
   },
 
+  toJSON(message: AccessLog): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.filter !== undefined) {
+      obj.filter = AccessLogFilter.toJSON(message.filter);
+    }
+    if (message.configType?.$case === "typedConfig") {
+      obj.typedConfig = Any.toJSON(message.configType.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<AccessLog>): AccessLog {
     return AccessLog.fromPartial(base ?? {});
   },
@@ -235,6 +263,16 @@ export const AccessLogFilter: MessageFns<AccessLogFilter, "envoy.config.accesslo
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: AccessLogFilter): unknown {
+    const obj: any = {};
+    if (message.filterSpecifier?.$case === "statusCodeFilter") {
+      obj.statusCodeFilter = StatusCodeFilter.toJSON(message.filterSpecifier.value);
+    } else if (message.filterSpecifier?.$case === "responseFlagFilter") {
+      obj.responseFlagFilter = ResponseFlagFilter.toJSON(message.filterSpecifier.value);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<AccessLogFilter>): AccessLogFilter {
@@ -324,6 +362,17 @@ export const ComparisonFilter: MessageFns<ComparisonFilter, "envoy.config.access
     }
   },
 
+  toJSON(message: ComparisonFilter): unknown {
+    const obj: any = {};
+    if (message.op !== ComparisonFilter_Op.EQ) {
+      obj.op = comparisonFilter_OpToJSON(message.op);
+    }
+    if (message.value !== undefined) {
+      obj.value = RuntimeUInt32.toJSON(message.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ComparisonFilter>): ComparisonFilter {
     return ComparisonFilter.fromPartial(base ?? {});
   },
@@ -382,6 +431,14 @@ export const StatusCodeFilter: MessageFns<StatusCodeFilter, "envoy.config.access
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: StatusCodeFilter): unknown {
+    const obj: any = {};
+    if (message.comparison !== undefined) {
+      obj.comparison = ComparisonFilter.toJSON(message.comparison);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<StatusCodeFilter>): StatusCodeFilter {
@@ -443,6 +500,14 @@ export const ResponseFlagFilter: MessageFns<ResponseFlagFilter, "envoy.config.ac
     }
   },
 
+  toJSON(message: ResponseFlagFilter): unknown {
+    const obj: any = {};
+    if (message.flags?.length) {
+      obj.flags = message.flags;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ResponseFlagFilter>): ResponseFlagFilter {
     return ResponseFlagFilter.fromPartial(base ?? {});
   },
@@ -466,6 +531,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

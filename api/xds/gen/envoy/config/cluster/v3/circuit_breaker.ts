@@ -5,7 +5,12 @@
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../../google/protobuf/wrappers.ts";
 import { Percent } from "../../../type/v3/percent.ts";
-import { RoutingPriority, routingPriorityFromJSON, routingPriorityToNumber } from "../../core/v3/base.ts";
+import {
+  RoutingPriority,
+  routingPriorityFromJSON,
+  routingPriorityToJSON,
+  routingPriorityToNumber,
+} from "../../core/v3/base.ts";
 
 export const protobufPackage = "envoy.config.cluster.v3";
 
@@ -88,6 +93,17 @@ export const CircuitBreakers: MessageFns<CircuitBreakers, "envoy.config.cluster.
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: CircuitBreakers): unknown {
+    const obj: any = {};
+    if (message.thresholds?.length) {
+      obj.thresholds = message.thresholds.map((e) => CircuitBreakers_Thresholds.toJSON(e));
+    }
+    if (message.perHostThresholds?.length) {
+      obj.perHostThresholds = message.perHostThresholds.map((e) => CircuitBreakers_Thresholds.toJSON(e));
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<CircuitBreakers>): CircuitBreakers {
@@ -228,6 +244,35 @@ export const CircuitBreakers_Thresholds: MessageFns<
     }
   },
 
+  toJSON(message: CircuitBreakers_Thresholds): unknown {
+    const obj: any = {};
+    if (message.priority !== RoutingPriority.DEFAULT) {
+      obj.priority = routingPriorityToJSON(message.priority);
+    }
+    if (message.maxConnections !== undefined) {
+      obj.maxConnections = message.maxConnections;
+    }
+    if (message.maxPendingRequests !== undefined) {
+      obj.maxPendingRequests = message.maxPendingRequests;
+    }
+    if (message.maxRequests !== undefined) {
+      obj.maxRequests = message.maxRequests;
+    }
+    if (message.maxRetries !== undefined) {
+      obj.maxRetries = message.maxRetries;
+    }
+    if (message.trackRemaining !== false) {
+      obj.trackRemaining = message.trackRemaining;
+    }
+    if (message.maxConnectionPools !== undefined) {
+      obj.maxConnectionPools = message.maxConnectionPools;
+    }
+    if (message.retryBudget !== undefined) {
+      obj.retryBudget = CircuitBreakers_Thresholds_RetryBudget.toJSON(message.retryBudget);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<CircuitBreakers_Thresholds>): CircuitBreakers_Thresholds {
     return CircuitBreakers_Thresholds.fromPartial(base ?? {});
   },
@@ -308,6 +353,17 @@ export const CircuitBreakers_Thresholds_RetryBudget: MessageFns<
     }
   },
 
+  toJSON(message: CircuitBreakers_Thresholds_RetryBudget): unknown {
+    const obj: any = {};
+    if (message.budgetPercent !== undefined) {
+      obj.budgetPercent = Percent.toJSON(message.budgetPercent);
+    }
+    if (message.minRetryConcurrency !== undefined) {
+      obj.minRetryConcurrency = message.minRetryConcurrency;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<CircuitBreakers_Thresholds_RetryBudget>): CircuitBreakers_Thresholds_RetryBudget {
     return CircuitBreakers_Thresholds_RetryBudget.fromPartial(base ?? {});
   },
@@ -334,6 +390,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -99,6 +99,24 @@ export function cluster_DiscoveryTypeFromJSON(object: any): Cluster_DiscoveryTyp
   }
 }
 
+export function cluster_DiscoveryTypeToJSON(object: Cluster_DiscoveryType): string {
+  switch (object) {
+    case Cluster_DiscoveryType.STATIC:
+      return "STATIC";
+    case Cluster_DiscoveryType.STRICT_DNS:
+      return "STRICT_DNS";
+    case Cluster_DiscoveryType.LOGICAL_DNS:
+      return "LOGICAL_DNS";
+    case Cluster_DiscoveryType.EDS:
+      return "EDS";
+    case Cluster_DiscoveryType.ORIGINAL_DST:
+      return "ORIGINAL_DST";
+    case Cluster_DiscoveryType.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function cluster_DiscoveryTypeToNumber(object: Cluster_DiscoveryType): number {
   switch (object) {
     case Cluster_DiscoveryType.STATIC:
@@ -171,6 +189,28 @@ export function cluster_LbPolicyFromJSON(object: any): Cluster_LbPolicy {
   }
 }
 
+export function cluster_LbPolicyToJSON(object: Cluster_LbPolicy): string {
+  switch (object) {
+    case Cluster_LbPolicy.ROUND_ROBIN:
+      return "ROUND_ROBIN";
+    case Cluster_LbPolicy.LEAST_REQUEST:
+      return "LEAST_REQUEST";
+    case Cluster_LbPolicy.RING_HASH:
+      return "RING_HASH";
+    case Cluster_LbPolicy.RANDOM:
+      return "RANDOM";
+    case Cluster_LbPolicy.MAGLEV:
+      return "MAGLEV";
+    case Cluster_LbPolicy.CLUSTER_PROVIDED:
+      return "CLUSTER_PROVIDED";
+    case Cluster_LbPolicy.LOAD_BALANCING_POLICY_CONFIG:
+      return "LOAD_BALANCING_POLICY_CONFIG";
+    case Cluster_LbPolicy.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function cluster_LbPolicyToNumber(object: Cluster_LbPolicy): number {
   switch (object) {
     case Cluster_LbPolicy.ROUND_ROBIN:
@@ -234,6 +274,24 @@ export function cluster_DnsLookupFamilyFromJSON(object: any): Cluster_DnsLookupF
     case "UNRECOGNIZED":
     default:
       return Cluster_DnsLookupFamily.UNRECOGNIZED;
+  }
+}
+
+export function cluster_DnsLookupFamilyToJSON(object: Cluster_DnsLookupFamily): string {
+  switch (object) {
+    case Cluster_DnsLookupFamily.AUTO:
+      return "AUTO";
+    case Cluster_DnsLookupFamily.V4_ONLY:
+      return "V4_ONLY";
+    case Cluster_DnsLookupFamily.V6_ONLY:
+      return "V6_ONLY";
+    case Cluster_DnsLookupFamily.V4_PREFERRED:
+      return "V4_PREFERRED";
+    case Cluster_DnsLookupFamily.ALL:
+      return "ALL";
+    case Cluster_DnsLookupFamily.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
   }
 }
 
@@ -308,6 +366,18 @@ export function cluster_RingHashLbConfig_HashFunctionFromJSON(object: any): Clus
     case "UNRECOGNIZED":
     default:
       return Cluster_RingHashLbConfig_HashFunction.UNRECOGNIZED;
+  }
+}
+
+export function cluster_RingHashLbConfig_HashFunctionToJSON(object: Cluster_RingHashLbConfig_HashFunction): string {
+  switch (object) {
+    case Cluster_RingHashLbConfig_HashFunction.XX_HASH:
+      return "XX_HASH";
+    case Cluster_RingHashLbConfig_HashFunction.MURMUR_HASH_2:
+      return "MURMUR_HASH_2";
+    case Cluster_RingHashLbConfig_HashFunction.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
   }
 }
 
@@ -732,6 +802,94 @@ export const Cluster: MessageFns<Cluster, "envoy.config.cluster.v3.Cluster"> = {
     }
   },
 
+  toJSON(message: Cluster): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.clusterDiscoveryType?.$case === "type") {
+      obj.type = cluster_DiscoveryTypeToJSON(message.clusterDiscoveryType.value);
+    } else if (message.clusterDiscoveryType?.$case === "clusterType") {
+      obj.clusterType = Cluster_CustomClusterType.toJSON(message.clusterDiscoveryType.value);
+    }
+    if (message.edsClusterConfig !== undefined) {
+      obj.edsClusterConfig = Cluster_EdsClusterConfig.toJSON(message.edsClusterConfig);
+    }
+    if (message.connectTimeout !== undefined) {
+      obj.connectTimeout = Duration.toJSON(message.connectTimeout);
+    }
+    if (message.perConnectionBufferLimitBytes !== undefined) {
+      obj.perConnectionBufferLimitBytes = message.perConnectionBufferLimitBytes;
+    }
+    if (message.lbPolicy !== Cluster_LbPolicy.ROUND_ROBIN) {
+      obj.lbPolicy = cluster_LbPolicyToJSON(message.lbPolicy);
+    }
+    if (message.healthChecks?.length) {
+      obj.healthChecks = message.healthChecks.map((e) => HealthCheck.toJSON(e));
+    }
+    if (message.circuitBreakers !== undefined) {
+      obj.circuitBreakers = CircuitBreakers.toJSON(message.circuitBreakers);
+    }
+    if (message.dnsRefreshRate !== undefined) {
+      obj.dnsRefreshRate = Duration.toJSON(message.dnsRefreshRate);
+    }
+    if (message.dnsLookupFamily !== Cluster_DnsLookupFamily.AUTO) {
+      obj.dnsLookupFamily = cluster_DnsLookupFamilyToJSON(message.dnsLookupFamily);
+    }
+    if (message.outlierDetection !== undefined) {
+      obj.outlierDetection = OutlierDetection.toJSON(message.outlierDetection);
+    }
+    if (message.upstreamBindConfig !== undefined) {
+      obj.upstreamBindConfig = BindConfig.toJSON(message.upstreamBindConfig);
+    }
+    if (message.lbConfig?.$case === "ringHashLbConfig") {
+      obj.ringHashLbConfig = Cluster_RingHashLbConfig.toJSON(message.lbConfig.value);
+    } else if (message.lbConfig?.$case === "originalDstLbConfig") {
+      obj.originalDstLbConfig = Cluster_OriginalDstLbConfig.toJSON(message.lbConfig.value);
+    } else if (message.lbConfig?.$case === "leastRequestLbConfig") {
+      obj.leastRequestLbConfig = Cluster_LeastRequestLbConfig.toJSON(message.lbConfig.value);
+    } else if (message.lbConfig?.$case === "maglevLbConfig") {
+      obj.maglevLbConfig = Cluster_MaglevLbConfig.toJSON(message.lbConfig.value);
+    }
+    if (message.transportSocket !== undefined) {
+      obj.transportSocket = TransportSocket.toJSON(message.transportSocket);
+    }
+    if (message.metadata !== undefined) {
+      obj.metadata = Metadata.toJSON(message.metadata);
+    }
+    if (message.commonLbConfig !== undefined) {
+      obj.commonLbConfig = Cluster_CommonLbConfig.toJSON(message.commonLbConfig);
+    }
+    if (message.altStatName !== "") {
+      obj.altStatName = message.altStatName;
+    }
+    if (message.upstreamConnectionOptions !== undefined) {
+      obj.upstreamConnectionOptions = UpstreamConnectionOptions.toJSON(message.upstreamConnectionOptions);
+    }
+    if (message.loadAssignment !== undefined) {
+      obj.loadAssignment = ClusterLoadAssignment.toJSON(message.loadAssignment);
+    }
+    if (message.typedExtensionProtocolOptions) {
+      const entries = globalThis.Object.entries(message.typedExtensionProtocolOptions) as [string, Any][];
+      if (entries.length > 0) {
+        obj.typedExtensionProtocolOptions = {};
+        entries.forEach(([k, v]) => {
+          obj.typedExtensionProtocolOptions[k] = Any.toJSON(v);
+        });
+      }
+    }
+    if (message.loadBalancingPolicy !== undefined) {
+      obj.loadBalancingPolicy = LoadBalancingPolicy.toJSON(message.loadBalancingPolicy);
+    }
+    if (message.lrsServer !== undefined) {
+      obj.lrsServer = ConfigSource.toJSON(message.lrsServer);
+    }
+    if (message.transportSocketMatches?.length) {
+      obj.transportSocketMatches = message.transportSocketMatches.map((e) => Cluster_TransportSocketMatch.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Cluster>): Cluster {
     return Cluster.fromPartial(base ?? {});
   },
@@ -926,6 +1084,20 @@ export const Cluster_TransportSocketMatch: MessageFns<
     }
   },
 
+  toJSON(message: Cluster_TransportSocketMatch): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.match !== undefined) {
+      obj.match = message.match;
+    }
+    if (message.transportSocket !== undefined) {
+      obj.transportSocket = TransportSocket.toJSON(message.transportSocket);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Cluster_TransportSocketMatch>): Cluster_TransportSocketMatch {
     return Cluster_TransportSocketMatch.fromPartial(base ?? {});
   },
@@ -999,6 +1171,17 @@ export const Cluster_CustomClusterType: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Cluster_CustomClusterType): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.typedConfig !== undefined) {
+      obj.typedConfig = Any.toJSON(message.typedConfig);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Cluster_CustomClusterType>): Cluster_CustomClusterType {
@@ -1075,6 +1258,17 @@ export const Cluster_EdsClusterConfig: MessageFns<
     }
   },
 
+  toJSON(message: Cluster_EdsClusterConfig): unknown {
+    const obj: any = {};
+    if (message.edsConfig !== undefined) {
+      obj.edsConfig = ConfigSource.toJSON(message.edsConfig);
+    }
+    if (message.serviceName !== "") {
+      obj.serviceName = message.serviceName;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Cluster_EdsClusterConfig>): Cluster_EdsClusterConfig {
     return Cluster_EdsClusterConfig.fromPartial(base ?? {});
   },
@@ -1136,6 +1330,14 @@ export const Cluster_LeastRequestLbConfig: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Cluster_LeastRequestLbConfig): unknown {
+    const obj: any = {};
+    if (message.choiceCount !== undefined) {
+      obj.choiceCount = message.choiceCount;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Cluster_LeastRequestLbConfig>): Cluster_LeastRequestLbConfig {
@@ -1220,6 +1422,20 @@ export const Cluster_RingHashLbConfig: MessageFns<
     }
   },
 
+  toJSON(message: Cluster_RingHashLbConfig): unknown {
+    const obj: any = {};
+    if (message.minimumRingSize !== undefined) {
+      obj.minimumRingSize = message.minimumRingSize;
+    }
+    if (message.hashFunction !== Cluster_RingHashLbConfig_HashFunction.XX_HASH) {
+      obj.hashFunction = cluster_RingHashLbConfig_HashFunctionToJSON(message.hashFunction);
+    }
+    if (message.maximumRingSize !== undefined) {
+      obj.maximumRingSize = message.maximumRingSize;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Cluster_RingHashLbConfig>): Cluster_RingHashLbConfig {
     return Cluster_RingHashLbConfig.fromPartial(base ?? {});
   },
@@ -1280,6 +1496,14 @@ export const Cluster_MaglevLbConfig: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Cluster_MaglevLbConfig): unknown {
+    const obj: any = {};
+    if (message.tableSize !== undefined) {
+      obj.tableSize = message.tableSize;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Cluster_MaglevLbConfig>): Cluster_MaglevLbConfig {
@@ -1362,6 +1586,20 @@ export const Cluster_OriginalDstLbConfig: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Cluster_OriginalDstLbConfig): unknown {
+    const obj: any = {};
+    if (message.useHttpHeader !== false) {
+      obj.useHttpHeader = message.useHttpHeader;
+    }
+    if (message.httpHeaderName !== "") {
+      obj.httpHeaderName = message.httpHeaderName;
+    }
+    if (message.upstreamPortOverride !== undefined) {
+      obj.upstreamPortOverride = message.upstreamPortOverride;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Cluster_OriginalDstLbConfig>): Cluster_OriginalDstLbConfig {
@@ -1458,6 +1696,21 @@ export const Cluster_CommonLbConfig: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Cluster_CommonLbConfig): unknown {
+    const obj: any = {};
+    if (message.healthyPanicThreshold !== undefined) {
+      obj.healthyPanicThreshold = Percent.toJSON(message.healthyPanicThreshold);
+    }
+    if (message.localityConfigSpecifier?.$case === "zoneAwareLbConfig") {
+      obj.zoneAwareLbConfig = Cluster_CommonLbConfig_ZoneAwareLbConfig.toJSON(message.localityConfigSpecifier.value);
+    } else if (message.localityConfigSpecifier?.$case === "localityWeightedLbConfig") {
+      obj.localityWeightedLbConfig = Cluster_CommonLbConfig_LocalityWeightedLbConfig.toJSON(
+        message.localityConfigSpecifier.value,
+      );
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Cluster_CommonLbConfig>): Cluster_CommonLbConfig {
@@ -1565,6 +1818,20 @@ export const Cluster_CommonLbConfig_ZoneAwareLbConfig: MessageFns<
     }
   },
 
+  toJSON(message: Cluster_CommonLbConfig_ZoneAwareLbConfig): unknown {
+    const obj: any = {};
+    if (message.routingEnabled !== undefined) {
+      obj.routingEnabled = Percent.toJSON(message.routingEnabled);
+    }
+    if (message.minClusterSize !== undefined) {
+      obj.minClusterSize = message.minClusterSize;
+    }
+    if (message.failTrafficOnPanic !== false) {
+      obj.failTrafficOnPanic = message.failTrafficOnPanic;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Cluster_CommonLbConfig_ZoneAwareLbConfig>): Cluster_CommonLbConfig_ZoneAwareLbConfig {
     return Cluster_CommonLbConfig_ZoneAwareLbConfig.fromPartial(base ?? {});
   },
@@ -1616,6 +1883,11 @@ export const Cluster_CommonLbConfig_LocalityWeightedLbConfig: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(_: Cluster_CommonLbConfig_LocalityWeightedLbConfig): unknown {
+    const obj: any = {};
+    return obj;
   },
 
   create(
@@ -1692,6 +1964,17 @@ export const Cluster_TypedExtensionProtocolOptionsEntry: MessageFns<
     }
   },
 
+  toJSON(message: Cluster_TypedExtensionProtocolOptionsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = Any.toJSON(message.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Cluster_TypedExtensionProtocolOptionsEntry>): Cluster_TypedExtensionProtocolOptionsEntry {
     return Cluster_TypedExtensionProtocolOptionsEntry.fromPartial(base ?? {});
   },
@@ -1752,6 +2035,14 @@ export const LoadBalancingPolicy: MessageFns<LoadBalancingPolicy, "envoy.config.
     }
   },
 
+  toJSON(message: LoadBalancingPolicy): unknown {
+    const obj: any = {};
+    if (message.policies?.length) {
+      obj.policies = message.policies.map((e) => LoadBalancingPolicy_Policy.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<LoadBalancingPolicy>): LoadBalancingPolicy {
     return LoadBalancingPolicy.fromPartial(base ?? {});
   },
@@ -1810,6 +2101,14 @@ export const LoadBalancingPolicy_Policy: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: LoadBalancingPolicy_Policy): unknown {
+    const obj: any = {};
+    if (message.typedExtensionConfig !== undefined) {
+      obj.typedExtensionConfig = TypedExtensionConfig.toJSON(message.typedExtensionConfig);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<LoadBalancingPolicy_Policy>): LoadBalancingPolicy_Policy {
@@ -1874,6 +2173,14 @@ export const UpstreamConnectionOptions: MessageFns<
     }
   },
 
+  toJSON(message: UpstreamConnectionOptions): unknown {
+    const obj: any = {};
+    if (message.tcpKeepalive !== undefined) {
+      obj.tcpKeepalive = TcpKeepalive.toJSON(message.tcpKeepalive);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<UpstreamConnectionOptions>): UpstreamConnectionOptions {
     return UpstreamConnectionOptions.fromPartial(base ?? {});
   },
@@ -1899,6 +2206,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -289,6 +289,71 @@ export const OutlierDetection: MessageFns<OutlierDetection, "envoy.config.cluste
     }
   },
 
+  toJSON(message: OutlierDetection): unknown {
+    const obj: any = {};
+    if (message.consecutive5xx !== undefined) {
+      obj.consecutive5xx = message.consecutive5xx;
+    }
+    if (message.interval !== undefined) {
+      obj.interval = Duration.toJSON(message.interval);
+    }
+    if (message.baseEjectionTime !== undefined) {
+      obj.baseEjectionTime = Duration.toJSON(message.baseEjectionTime);
+    }
+    if (message.maxEjectionPercent !== undefined) {
+      obj.maxEjectionPercent = message.maxEjectionPercent;
+    }
+    if (message.enforcingConsecutive5xx !== undefined) {
+      obj.enforcingConsecutive5xx = message.enforcingConsecutive5xx;
+    }
+    if (message.enforcingSuccessRate !== undefined) {
+      obj.enforcingSuccessRate = message.enforcingSuccessRate;
+    }
+    if (message.successRateMinimumHosts !== undefined) {
+      obj.successRateMinimumHosts = message.successRateMinimumHosts;
+    }
+    if (message.successRateRequestVolume !== undefined) {
+      obj.successRateRequestVolume = message.successRateRequestVolume;
+    }
+    if (message.successRateStdevFactor !== undefined) {
+      obj.successRateStdevFactor = message.successRateStdevFactor;
+    }
+    if (message.consecutiveGatewayFailure !== undefined) {
+      obj.consecutiveGatewayFailure = message.consecutiveGatewayFailure;
+    }
+    if (message.enforcingConsecutiveGatewayFailure !== undefined) {
+      obj.enforcingConsecutiveGatewayFailure = message.enforcingConsecutiveGatewayFailure;
+    }
+    if (message.splitExternalLocalOriginErrors !== false) {
+      obj.splitExternalLocalOriginErrors = message.splitExternalLocalOriginErrors;
+    }
+    if (message.consecutiveLocalOriginFailure !== undefined) {
+      obj.consecutiveLocalOriginFailure = message.consecutiveLocalOriginFailure;
+    }
+    if (message.enforcingConsecutiveLocalOriginFailure !== undefined) {
+      obj.enforcingConsecutiveLocalOriginFailure = message.enforcingConsecutiveLocalOriginFailure;
+    }
+    if (message.enforcingLocalOriginSuccessRate !== undefined) {
+      obj.enforcingLocalOriginSuccessRate = message.enforcingLocalOriginSuccessRate;
+    }
+    if (message.failurePercentageThreshold !== undefined) {
+      obj.failurePercentageThreshold = message.failurePercentageThreshold;
+    }
+    if (message.enforcingFailurePercentage !== undefined) {
+      obj.enforcingFailurePercentage = message.enforcingFailurePercentage;
+    }
+    if (message.failurePercentageMinimumHosts !== undefined) {
+      obj.failurePercentageMinimumHosts = message.failurePercentageMinimumHosts;
+    }
+    if (message.failurePercentageRequestVolume !== undefined) {
+      obj.failurePercentageRequestVolume = message.failurePercentageRequestVolume;
+    }
+    if (message.maxEjectionTime !== undefined) {
+      obj.maxEjectionTime = Duration.toJSON(message.maxEjectionTime);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<OutlierDetection>): OutlierDetection {
     return OutlierDetection.fromPartial(base ?? {});
   },
@@ -337,6 +402,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -48,6 +48,18 @@ export function socketAddress_ProtocolFromJSON(object: any): SocketAddress_Proto
   }
 }
 
+export function socketAddress_ProtocolToJSON(object: SocketAddress_Protocol): string {
+  switch (object) {
+    case SocketAddress_Protocol.TCP:
+      return "TCP";
+    case SocketAddress_Protocol.UDP:
+      return "UDP";
+    case SocketAddress_Protocol.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function socketAddress_ProtocolToNumber(object: SocketAddress_Protocol): number {
   switch (object) {
     case SocketAddress_Protocol.TCP:
@@ -135,6 +147,16 @@ export const Address: MessageFns<Address, "envoy.config.core.v3.Address"> = {
     }
   },
 
+  toJSON(message: Address): unknown {
+    const obj: any = {};
+    if (message.address?.$case === "socketAddress") {
+      obj.socketAddress = SocketAddress.toJSON(message.address.value);
+    } else if (message.address?.$case === "pipe") {
+      obj.pipe = Pipe.toJSON(message.address.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Address>): Address {
     return Address.fromPartial(base ?? {});
   },
@@ -203,6 +225,14 @@ export const Pipe: MessageFns<Pipe, "envoy.config.core.v3.Pipe"> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Pipe): unknown {
+    const obj: any = {};
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Pipe>): Pipe {
@@ -286,6 +316,20 @@ export const SocketAddress: MessageFns<SocketAddress, "envoy.config.core.v3.Sock
     }
   },
 
+  toJSON(message: SocketAddress): unknown {
+    const obj: any = {};
+    if (message.protocol !== SocketAddress_Protocol.TCP) {
+      obj.protocol = socketAddress_ProtocolToJSON(message.protocol);
+    }
+    if (message.address !== "") {
+      obj.address = message.address;
+    }
+    if (message.portSpecifier?.$case === "portValue") {
+      obj.portValue = Math.round(message.portSpecifier.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<SocketAddress>): SocketAddress {
     return SocketAddress.fromPartial(base ?? {});
   },
@@ -361,6 +405,17 @@ export const CidrRange: MessageFns<CidrRange, "envoy.config.core.v3.CidrRange"> 
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: CidrRange): unknown {
+    const obj: any = {};
+    if (message.addressPrefix !== "") {
+      obj.addressPrefix = message.addressPrefix;
+    }
+    if (message.prefixLen !== undefined) {
+      obj.prefixLen = message.prefixLen;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<CidrRange>): CidrRange {
@@ -443,6 +498,20 @@ export const TcpKeepalive: MessageFns<TcpKeepalive, "envoy.config.core.v3.TcpKee
     }
   },
 
+  toJSON(message: TcpKeepalive): unknown {
+    const obj: any = {};
+    if (message.keepaliveProbes !== undefined) {
+      obj.keepaliveProbes = message.keepaliveProbes;
+    }
+    if (message.keepaliveTime !== undefined) {
+      obj.keepaliveTime = message.keepaliveTime;
+    }
+    if (message.keepaliveInterval !== undefined) {
+      obj.keepaliveInterval = message.keepaliveInterval;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<TcpKeepalive>): TcpKeepalive {
     return TcpKeepalive.fromPartial(base ?? {});
   },
@@ -502,6 +571,14 @@ export const BindConfig: MessageFns<BindConfig, "envoy.config.core.v3.BindConfig
     }
   },
 
+  toJSON(message: BindConfig): unknown {
+    const obj: any = {};
+    if (message.sourceAddress !== undefined) {
+      obj.sourceAddress = SocketAddress.toJSON(message.sourceAddress);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<BindConfig>): BindConfig {
     return BindConfig.fromPartial(base ?? {});
   },
@@ -527,6 +604,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

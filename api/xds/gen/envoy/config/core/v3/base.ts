@@ -37,6 +37,18 @@ export function routingPriorityFromJSON(object: any): RoutingPriority {
   }
 }
 
+export function routingPriorityToJSON(object: RoutingPriority): string {
+  switch (object) {
+    case RoutingPriority.DEFAULT:
+      return "DEFAULT";
+    case RoutingPriority.HIGH:
+      return "HIGH";
+    case RoutingPriority.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function routingPriorityToNumber(object: RoutingPriority): number {
   switch (object) {
     case RoutingPriority.DEFAULT:
@@ -80,6 +92,20 @@ export function trafficDirectionFromJSON(object: any): TrafficDirection {
     case "UNRECOGNIZED":
     default:
       return TrafficDirection.UNRECOGNIZED;
+  }
+}
+
+export function trafficDirectionToJSON(object: TrafficDirection): string {
+  switch (object) {
+    case TrafficDirection.UNSPECIFIED:
+      return "UNSPECIFIED";
+    case TrafficDirection.INBOUND:
+      return "INBOUND";
+    case TrafficDirection.OUTBOUND:
+      return "OUTBOUND";
+    case TrafficDirection.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
   }
 }
 
@@ -199,6 +225,22 @@ export function headerValueOption_HeaderAppendActionFromJSON(object: any): Heade
     case "UNRECOGNIZED":
     default:
       return HeaderValueOption_HeaderAppendAction.UNRECOGNIZED;
+  }
+}
+
+export function headerValueOption_HeaderAppendActionToJSON(object: HeaderValueOption_HeaderAppendAction): string {
+  switch (object) {
+    case HeaderValueOption_HeaderAppendAction.APPEND_IF_EXISTS_OR_ADD:
+      return "APPEND_IF_EXISTS_OR_ADD";
+    case HeaderValueOption_HeaderAppendAction.ADD_IF_ABSENT:
+      return "ADD_IF_ABSENT";
+    case HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS_OR_ADD:
+      return "OVERWRITE_IF_EXISTS_OR_ADD";
+    case HeaderValueOption_HeaderAppendAction.OVERWRITE_IF_EXISTS:
+      return "OVERWRITE_IF_EXISTS";
+    case HeaderValueOption_HeaderAppendAction.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
   }
 }
 
@@ -362,6 +404,34 @@ export const Node: MessageFns<Node, "envoy.config.core.v3.Node"> = {
     }
   },
 
+  toJSON(message: Node): unknown {
+    const obj: any = {};
+    if (message.id !== "") {
+      obj.id = message.id;
+    }
+    if (message.cluster !== "") {
+      obj.cluster = message.cluster;
+    }
+    if (message.metadata !== undefined) {
+      obj.metadata = message.metadata;
+    }
+    if (message.locality !== undefined) {
+      obj.locality = Locality.toJSON(message.locality);
+    }
+    if (message.userAgentName !== "") {
+      obj.userAgentName = message.userAgentName;
+    }
+    if (message.userAgentVersionType?.$case === "userAgentVersion") {
+      obj.userAgentVersion = message.userAgentVersionType.value;
+    } else if (message.userAgentVersionType?.$case === "userAgentBuildVersion") {
+      obj.userAgentBuildVersion = BuildVersion.toJSON(message.userAgentVersionType.value);
+    }
+    if (message.clientFeatures?.length) {
+      obj.clientFeatures = message.clientFeatures;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Node>): Node {
     return Node.fromPartial(base ?? {});
   },
@@ -454,6 +524,17 @@ export const BuildVersion: MessageFns<BuildVersion, "envoy.config.core.v3.BuildV
     }
   },
 
+  toJSON(message: BuildVersion): unknown {
+    const obj: any = {};
+    if (message.version !== undefined) {
+      obj.version = SemanticVersion.toJSON(message.version);
+    }
+    if (message.metadata !== undefined) {
+      obj.metadata = message.metadata;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<BuildVersion>): BuildVersion {
     return BuildVersion.fromPartial(base ?? {});
   },
@@ -512,6 +593,14 @@ export const ControlPlane: MessageFns<ControlPlane, "envoy.config.core.v3.Contro
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: ControlPlane): unknown {
+    const obj: any = {};
+    if (message.identifier !== "") {
+      obj.identifier = message.identifier;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<ControlPlane>): ControlPlane {
@@ -593,6 +682,20 @@ export const Locality: MessageFns<Locality, "envoy.config.core.v3.Locality"> = {
     }
   },
 
+  toJSON(message: Locality): unknown {
+    const obj: any = {};
+    if (message.region !== "") {
+      obj.region = message.region;
+    }
+    if (message.zone !== "") {
+      obj.zone = message.zone;
+    }
+    if (message.subZone !== "") {
+      obj.subZone = message.subZone;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Locality>): Locality {
     return Locality.fromPartial(base ?? {});
   },
@@ -671,6 +774,32 @@ export const Metadata: MessageFns<Metadata, "envoy.config.core.v3.Metadata"> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Metadata): unknown {
+    const obj: any = {};
+    if (message.filterMetadata) {
+      const entries = globalThis.Object.entries(message.filterMetadata) as [
+        string,
+        { [key: string]: unknown } | undefined,
+      ][];
+      if (entries.length > 0) {
+        obj.filterMetadata = {};
+        entries.forEach(([k, v]) => {
+          obj.filterMetadata[k] = v;
+        });
+      }
+    }
+    if (message.typedFilterMetadata) {
+      const entries = globalThis.Object.entries(message.typedFilterMetadata) as [string, Any][];
+      if (entries.length > 0) {
+        obj.typedFilterMetadata = {};
+        entries.forEach(([k, v]) => {
+          obj.typedFilterMetadata[k] = Any.toJSON(v);
+        });
+      }
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Metadata>): Metadata {
@@ -764,6 +893,17 @@ export const Metadata_FilterMetadataEntry: MessageFns<
     }
   },
 
+  toJSON(message: Metadata_FilterMetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Metadata_FilterMetadataEntry>): Metadata_FilterMetadataEntry {
     return Metadata_FilterMetadataEntry.fromPartial(base ?? {});
   },
@@ -834,6 +974,17 @@ export const Metadata_TypedFilterMetadataEntry: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Metadata_TypedFilterMetadataEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = Any.toJSON(message.value);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Metadata_TypedFilterMetadataEntry>): Metadata_TypedFilterMetadataEntry {
@@ -916,6 +1067,18 @@ export const DataSource: MessageFns<DataSource, "envoy.config.core.v3.DataSource
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: DataSource): unknown {
+    const obj: any = {};
+    if (message.specifier?.$case === "filename") {
+      obj.filename = message.specifier.value;
+    } else if (message.specifier?.$case === "inlineBytes") {
+      obj.inlineBytes = base64FromBytes(message.specifier.value);
+    } else if (message.specifier?.$case === "inlineString") {
+      obj.inlineString = message.specifier.value;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<DataSource>): DataSource {
@@ -1007,6 +1170,17 @@ export const TransportSocket: MessageFns<TransportSocket, "envoy.config.core.v3.
     }
   },
 
+  toJSON(message: TransportSocket): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.configType?.$case === "typedConfig") {
+      obj.typedConfig = Any.toJSON(message.configType.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<TransportSocket>): TransportSocket {
     return TransportSocket.fromPartial(base ?? {});
   },
@@ -1083,6 +1257,17 @@ export const HeaderValue: MessageFns<HeaderValue, "envoy.config.core.v3.HeaderVa
     }
   },
 
+  toJSON(message: HeaderValue): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HeaderValue>): HeaderValue {
     return HeaderValue.fromPartial(base ?? {});
   },
@@ -1150,6 +1335,17 @@ export const HeaderValueOption: MessageFns<HeaderValueOption, "envoy.config.core
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: HeaderValueOption): unknown {
+    const obj: any = {};
+    if (message.header !== undefined) {
+      obj.header = HeaderValue.toJSON(message.header);
+    }
+    if (message.appendAction !== HeaderValueOption_HeaderAppendAction.APPEND_IF_EXISTS_OR_ADD) {
+      obj.appendAction = headerValueOption_HeaderAppendActionToJSON(message.appendAction);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<HeaderValueOption>): HeaderValueOption {
@@ -1226,6 +1422,17 @@ export const RuntimeFractionalPercent: MessageFns<
     }
   },
 
+  toJSON(message: RuntimeFractionalPercent): unknown {
+    const obj: any = {};
+    if (message.defaultValue !== undefined) {
+      obj.defaultValue = FractionalPercent.toJSON(message.defaultValue);
+    }
+    if (message.runtimeKey !== "") {
+      obj.runtimeKey = message.runtimeKey;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RuntimeFractionalPercent>): RuntimeFractionalPercent {
     return RuntimeFractionalPercent.fromPartial(base ?? {});
   },
@@ -1297,6 +1504,17 @@ export const RuntimeDouble: MessageFns<RuntimeDouble, "envoy.config.core.v3.Runt
     }
   },
 
+  toJSON(message: RuntimeDouble): unknown {
+    const obj: any = {};
+    if (message.defaultValue !== 0) {
+      obj.defaultValue = floatToJson(message.defaultValue);
+    }
+    if (message.runtimeKey !== "") {
+      obj.runtimeKey = message.runtimeKey;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RuntimeDouble>): RuntimeDouble {
     return RuntimeDouble.fromPartial(base ?? {});
   },
@@ -1366,6 +1584,17 @@ export const RuntimeUInt32: MessageFns<RuntimeUInt32, "envoy.config.core.v3.Runt
     }
   },
 
+  toJSON(message: RuntimeUInt32): unknown {
+    const obj: any = {};
+    if (message.defaultValue !== 0) {
+      obj.defaultValue = Math.round(message.defaultValue);
+    }
+    if (message.runtimeKey !== "") {
+      obj.runtimeKey = message.runtimeKey;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RuntimeUInt32>): RuntimeUInt32 {
     return RuntimeUInt32.fromPartial(base ?? {});
   },
@@ -1376,6 +1605,22 @@ export const RuntimeUInt32: MessageFns<RuntimeUInt32, "envoy.config.core.v3.Runt
     return message;
   },
 };
+
+function base64FromBytes(arr: Uint8Array): string {
+  if ((globalThis as any).Buffer) {
+    return (globalThis as any).Buffer.from(arr).toString("base64");
+  } else {
+    const bin: string[] = [];
+    arr.forEach((byte) => {
+      bin.push(globalThis.String.fromCharCode(byte));
+    });
+    return globalThis.btoa(bin.join(""));
+  }
+}
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
@@ -1390,6 +1635,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

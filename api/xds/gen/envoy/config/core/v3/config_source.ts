@@ -38,6 +38,20 @@ export function apiVersionFromJSON(object: any): ApiVersion {
   }
 }
 
+export function apiVersionToJSON(object: ApiVersion): string {
+  switch (object) {
+    case ApiVersion.AUTO:
+      return "AUTO";
+    case ApiVersion.V2:
+      return "V2";
+    case ApiVersion.V3:
+      return "V3";
+    case ApiVersion.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function apiVersionToNumber(object: ApiVersion): number {
   switch (object) {
     case ApiVersion.AUTO:
@@ -152,6 +166,22 @@ export const ConfigSource: MessageFns<ConfigSource, "envoy.config.core.v3.Config
     }
   },
 
+  toJSON(message: ConfigSource): unknown {
+    const obj: any = {};
+    if (message.configSourceSpecifier?.$case === "ads") {
+      obj.ads = AggregatedConfigSource.toJSON(message.configSourceSpecifier.value);
+    } else if (message.configSourceSpecifier?.$case === "self") {
+      obj.self = SelfConfigSource.toJSON(message.configSourceSpecifier.value);
+    }
+    if (message.initialFetchTimeout !== undefined) {
+      obj.initialFetchTimeout = Duration.toJSON(message.initialFetchTimeout);
+    }
+    if (message.resourceApiVersion !== ApiVersion.AUTO) {
+      obj.resourceApiVersion = apiVersionToJSON(message.resourceApiVersion);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ConfigSource>): ConfigSource {
     return ConfigSource.fromPartial(base ?? {});
   },
@@ -222,6 +252,11 @@ export const AggregatedConfigSource: MessageFns<AggregatedConfigSource, "envoy.c
       }
     },
 
+    toJSON(_: AggregatedConfigSource): unknown {
+      const obj: any = {};
+      return obj;
+    },
+
     create(base?: DeepPartial<AggregatedConfigSource>): AggregatedConfigSource {
       return AggregatedConfigSource.fromPartial(base ?? {});
     },
@@ -267,6 +302,11 @@ export const SelfConfigSource: MessageFns<SelfConfigSource, "envoy.config.core.v
     }
   },
 
+  toJSON(_: SelfConfigSource): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
   create(base?: DeepPartial<SelfConfigSource>): SelfConfigSource {
     return SelfConfigSource.fromPartial(base ?? {});
   },
@@ -289,6 +329,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

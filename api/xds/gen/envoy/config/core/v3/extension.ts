@@ -72,6 +72,17 @@ export const TypedExtensionConfig: MessageFns<TypedExtensionConfig, "envoy.confi
     }
   },
 
+  toJSON(message: TypedExtensionConfig): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.typedConfig !== undefined) {
+      obj.typedConfig = Any.toJSON(message.typedConfig);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<TypedExtensionConfig>): TypedExtensionConfig {
     return TypedExtensionConfig.fromPartial(base ?? {});
   },
@@ -98,6 +109,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -60,6 +60,26 @@ export function healthStatusFromJSON(object: any): HealthStatus {
   }
 }
 
+export function healthStatusToJSON(object: HealthStatus): string {
+  switch (object) {
+    case HealthStatus.UNKNOWN:
+      return "UNKNOWN";
+    case HealthStatus.HEALTHY:
+      return "HEALTHY";
+    case HealthStatus.UNHEALTHY:
+      return "UNHEALTHY";
+    case HealthStatus.DRAINING:
+      return "DRAINING";
+    case HealthStatus.TIMEOUT:
+      return "TIMEOUT";
+    case HealthStatus.DEGRADED:
+      return "DEGRADED";
+    case HealthStatus.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function healthStatusToNumber(object: HealthStatus): number {
   switch (object) {
     case HealthStatus.UNKNOWN:
@@ -230,6 +250,30 @@ export const HealthCheck: MessageFns<HealthCheck, "envoy.config.core.v3.HealthCh
     }
   },
 
+  toJSON(message: HealthCheck): unknown {
+    const obj: any = {};
+    if (message.timeout !== undefined) {
+      obj.timeout = Duration.toJSON(message.timeout);
+    }
+    if (message.interval !== undefined) {
+      obj.interval = Duration.toJSON(message.interval);
+    }
+    if (message.unhealthyThreshold !== undefined) {
+      obj.unhealthyThreshold = message.unhealthyThreshold;
+    }
+    if (message.healthyThreshold !== undefined) {
+      obj.healthyThreshold = message.healthyThreshold;
+    }
+    if (message.healthChecker?.$case === "httpHealthCheck") {
+      obj.httpHealthCheck = HealthCheck_HttpHealthCheck.toJSON(message.healthChecker.value);
+    } else if (message.healthChecker?.$case === "tcpHealthCheck") {
+      obj.tcpHealthCheck = HealthCheck_TcpHealthCheck.toJSON(message.healthChecker.value);
+    } else if (message.healthChecker?.$case === "grpcHealthCheck") {
+      obj.grpcHealthCheck = HealthCheck_GrpcHealthCheck.toJSON(message.healthChecker.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HealthCheck>): HealthCheck {
     return HealthCheck.fromPartial(base ?? {});
   },
@@ -348,6 +392,20 @@ export const HealthCheck_HttpHealthCheck: MessageFns<
     }
   },
 
+  toJSON(message: HealthCheck_HttpHealthCheck): unknown {
+    const obj: any = {};
+    if (message.host !== "") {
+      obj.host = message.host;
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.expectedStatuses?.length) {
+      obj.expectedStatuses = message.expectedStatuses.map((e) => Int64Range.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HealthCheck_HttpHealthCheck>): HealthCheck_HttpHealthCheck {
     return HealthCheck_HttpHealthCheck.fromPartial(base ?? {});
   },
@@ -397,6 +455,11 @@ export const HealthCheck_TcpHealthCheck: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(_: HealthCheck_TcpHealthCheck): unknown {
+    const obj: any = {};
+    return obj;
   },
 
   create(base?: DeepPartial<HealthCheck_TcpHealthCheck>): HealthCheck_TcpHealthCheck {
@@ -469,6 +532,17 @@ export const HealthCheck_GrpcHealthCheck: MessageFns<
     }
   },
 
+  toJSON(message: HealthCheck_GrpcHealthCheck): unknown {
+    const obj: any = {};
+    if (message.serviceName !== "") {
+      obj.serviceName = message.serviceName;
+    }
+    if (message.authority !== "") {
+      obj.authority = message.authority;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HealthCheck_GrpcHealthCheck>): HealthCheck_GrpcHealthCheck {
     return HealthCheck_GrpcHealthCheck.fromPartial(base ?? {});
   },
@@ -493,6 +567,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

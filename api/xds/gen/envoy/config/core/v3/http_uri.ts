@@ -86,6 +86,20 @@ export const HttpUri: MessageFns<HttpUri, "envoy.config.core.v3.HttpUri"> = {
     }
   },
 
+  toJSON(message: HttpUri): unknown {
+    const obj: any = {};
+    if (message.uri !== "") {
+      obj.uri = message.uri;
+    }
+    if (message.httpUpstreamType?.$case === "cluster") {
+      obj.cluster = message.httpUpstreamType.value;
+    }
+    if (message.timeout !== undefined) {
+      obj.timeout = Duration.toJSON(message.timeout);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpUri>): HttpUri {
     return HttpUri.fromPartial(base ?? {});
   },
@@ -120,6 +134,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -106,6 +106,20 @@ export const Http1ProtocolOptions: MessageFns<Http1ProtocolOptions, "envoy.confi
     }
   },
 
+  toJSON(message: Http1ProtocolOptions): unknown {
+    const obj: any = {};
+    if (message.allowAbsoluteUrl !== undefined) {
+      obj.allowAbsoluteUrl = message.allowAbsoluteUrl;
+    }
+    if (message.acceptHttp10 !== false) {
+      obj.acceptHttp10 = message.acceptHttp10;
+    }
+    if (message.enableTrailers !== false) {
+      obj.enableTrailers = message.enableTrailers;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Http1ProtocolOptions>): Http1ProtocolOptions {
     return Http1ProtocolOptions.fromPartial(base ?? {});
   },
@@ -209,6 +223,26 @@ export const Http2ProtocolOptions: MessageFns<Http2ProtocolOptions, "envoy.confi
     }
   },
 
+  toJSON(message: Http2ProtocolOptions): unknown {
+    const obj: any = {};
+    if (message.maxConcurrentStreams !== undefined) {
+      obj.maxConcurrentStreams = message.maxConcurrentStreams;
+    }
+    if (message.initialStreamWindowSize !== undefined) {
+      obj.initialStreamWindowSize = message.initialStreamWindowSize;
+    }
+    if (message.initialConnectionWindowSize !== undefined) {
+      obj.initialConnectionWindowSize = message.initialConnectionWindowSize;
+    }
+    if (message.allowConnect !== false) {
+      obj.allowConnect = message.allowConnect;
+    }
+    if (message.connectionKeepalive !== undefined) {
+      obj.connectionKeepalive = KeepaliveSettings.toJSON(message.connectionKeepalive);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Http2ProtocolOptions>): Http2ProtocolOptions {
     return Http2ProtocolOptions.fromPartial(base ?? {});
   },
@@ -281,6 +315,17 @@ export const KeepaliveSettings: MessageFns<KeepaliveSettings, "envoy.config.core
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: KeepaliveSettings): unknown {
+    const obj: any = {};
+    if (message.interval !== undefined) {
+      obj.interval = Duration.toJSON(message.interval);
+    }
+    if (message.timeout !== undefined) {
+      obj.timeout = Duration.toJSON(message.timeout);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<KeepaliveSettings>): KeepaliveSettings {
@@ -389,6 +434,26 @@ export const HttpProtocolOptions: MessageFns<HttpProtocolOptions, "envoy.config.
     }
   },
 
+  toJSON(message: HttpProtocolOptions): unknown {
+    const obj: any = {};
+    if (message.idleTimeout !== undefined) {
+      obj.idleTimeout = Duration.toJSON(message.idleTimeout);
+    }
+    if (message.maxHeadersCount !== undefined) {
+      obj.maxHeadersCount = message.maxHeadersCount;
+    }
+    if (message.maxConnectionDuration !== undefined) {
+      obj.maxConnectionDuration = Duration.toJSON(message.maxConnectionDuration);
+    }
+    if (message.maxStreamDuration !== undefined) {
+      obj.maxStreamDuration = Duration.toJSON(message.maxStreamDuration);
+    }
+    if (message.maxRequestsPerConnection !== undefined) {
+      obj.maxRequestsPerConnection = message.maxRequestsPerConnection;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpProtocolOptions>): HttpProtocolOptions {
     return HttpProtocolOptions.fromPartial(base ?? {});
   },
@@ -423,6 +488,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -116,6 +116,24 @@ export const SubstitutionFormatString: MessageFns<
     }
   },
 
+  toJSON(message: SubstitutionFormatString): unknown {
+    const obj: any = {};
+    if (message.format?.$case === "textFormat") {
+      obj.textFormat = message.format.value;
+    } else if (message.format?.$case === "jsonFormat") {
+      obj.jsonFormat = message.format.value;
+    } else if (message.format?.$case === "textFormatSource") {
+      obj.textFormatSource = DataSource.toJSON(message.format.value);
+    }
+    if (message.omitEmptyValues !== false) {
+      obj.omitEmptyValues = message.omitEmptyValues;
+    }
+    if (message.contentType !== "") {
+      obj.contentType = message.contentType;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<SubstitutionFormatString>): SubstitutionFormatString {
     return SubstitutionFormatString.fromPartial(base ?? {});
   },
@@ -160,6 +178,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -100,6 +100,20 @@ export const ClusterLoadAssignment: MessageFns<
     }
   },
 
+  toJSON(message: ClusterLoadAssignment): unknown {
+    const obj: any = {};
+    if (message.clusterName !== "") {
+      obj.clusterName = message.clusterName;
+    }
+    if (message.endpoints?.length) {
+      obj.endpoints = message.endpoints.map((e) => LocalityLbEndpoints.toJSON(e));
+    }
+    if (message.policy !== undefined) {
+      obj.policy = ClusterLoadAssignment_Policy.toJSON(message.policy);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ClusterLoadAssignment>): ClusterLoadAssignment {
     return ClusterLoadAssignment.fromPartial(base ?? {});
   },
@@ -186,6 +200,20 @@ export const ClusterLoadAssignment_Policy: MessageFns<
     }
   },
 
+  toJSON(message: ClusterLoadAssignment_Policy): unknown {
+    const obj: any = {};
+    if (message.dropOverloads?.length) {
+      obj.dropOverloads = message.dropOverloads.map((e) => ClusterLoadAssignment_Policy_DropOverload.toJSON(e));
+    }
+    if (message.overprovisioningFactor !== undefined) {
+      obj.overprovisioningFactor = message.overprovisioningFactor;
+    }
+    if (message.weightedPriorityHealth !== false) {
+      obj.weightedPriorityHealth = message.weightedPriorityHealth;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ClusterLoadAssignment_Policy>): ClusterLoadAssignment_Policy {
     return ClusterLoadAssignment_Policy.fromPartial(base ?? {});
   },
@@ -260,6 +288,17 @@ export const ClusterLoadAssignment_Policy_DropOverload: MessageFns<
     }
   },
 
+  toJSON(message: ClusterLoadAssignment_Policy_DropOverload): unknown {
+    const obj: any = {};
+    if (message.category !== "") {
+      obj.category = message.category;
+    }
+    if (message.dropPercentage !== undefined) {
+      obj.dropPercentage = FractionalPercent.toJSON(message.dropPercentage);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ClusterLoadAssignment_Policy_DropOverload>): ClusterLoadAssignment_Policy_DropOverload {
     return ClusterLoadAssignment_Policy_DropOverload.fromPartial(base ?? {});
   },
@@ -288,6 +327,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

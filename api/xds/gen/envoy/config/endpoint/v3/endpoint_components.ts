@@ -6,7 +6,12 @@ import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
 import { UInt32Value } from "../../../../google/protobuf/wrappers.ts";
 import { Address } from "../../core/v3/address.ts";
 import { Locality, Metadata } from "../../core/v3/base.ts";
-import { HealthStatus, healthStatusFromJSON, healthStatusToNumber } from "../../core/v3/health_check.ts";
+import {
+  HealthStatus,
+  healthStatusFromJSON,
+  healthStatusToJSON,
+  healthStatusToNumber,
+} from "../../core/v3/health_check.ts";
 
 export const protobufPackage = "envoy.config.endpoint.v3";
 
@@ -136,6 +141,26 @@ export const LocalityLbEndpoints: MessageFns<LocalityLbEndpoints, "envoy.config.
     }
   },
 
+  toJSON(message: LocalityLbEndpoints): unknown {
+    const obj: any = {};
+    if (message.locality !== undefined) {
+      obj.locality = Locality.toJSON(message.locality);
+    }
+    if (message.lbEndpoints?.length) {
+      obj.lbEndpoints = message.lbEndpoints.map((e) => LbEndpoint.toJSON(e));
+    }
+    if (message.loadBalancingWeight !== undefined) {
+      obj.loadBalancingWeight = message.loadBalancingWeight;
+    }
+    if (message.priority !== 0) {
+      obj.priority = Math.round(message.priority);
+    }
+    if (message.metadata !== undefined) {
+      obj.metadata = Metadata.toJSON(message.metadata);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<LocalityLbEndpoints>): LocalityLbEndpoints {
     return LocalityLbEndpoints.fromPartial(base ?? {});
   },
@@ -234,6 +259,23 @@ export const LbEndpoint: MessageFns<LbEndpoint, "envoy.config.endpoint.v3.LbEndp
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: LbEndpoint): unknown {
+    const obj: any = {};
+    if (message.hostIdentifier?.$case === "endpoint") {
+      obj.endpoint = Endpoint.toJSON(message.hostIdentifier.value);
+    }
+    if (message.healthStatus !== HealthStatus.UNKNOWN) {
+      obj.healthStatus = healthStatusToJSON(message.healthStatus);
+    }
+    if (message.metadata !== undefined) {
+      obj.metadata = Metadata.toJSON(message.metadata);
+    }
+    if (message.loadBalancingWeight !== undefined) {
+      obj.loadBalancingWeight = message.loadBalancingWeight;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<LbEndpoint>): LbEndpoint {
@@ -338,6 +380,23 @@ export const Endpoint: MessageFns<Endpoint, "envoy.config.endpoint.v3.Endpoint">
     }
   },
 
+  toJSON(message: Endpoint): unknown {
+    const obj: any = {};
+    if (message.address !== undefined) {
+      obj.address = Address.toJSON(message.address);
+    }
+    if (message.healthCheckConfig !== undefined) {
+      obj.healthCheckConfig = Endpoint_HealthCheckConfig.toJSON(message.healthCheckConfig);
+    }
+    if (message.hostname !== "") {
+      obj.hostname = message.hostname;
+    }
+    if (message.additionalAddresses?.length) {
+      obj.additionalAddresses = message.additionalAddresses.map((e) => Endpoint_AdditionalAddress.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Endpoint>): Endpoint {
     return Endpoint.fromPartial(base ?? {});
   },
@@ -439,6 +498,23 @@ export const Endpoint_HealthCheckConfig: MessageFns<
     }
   },
 
+  toJSON(message: Endpoint_HealthCheckConfig): unknown {
+    const obj: any = {};
+    if (message.portValue !== 0) {
+      obj.portValue = Math.round(message.portValue);
+    }
+    if (message.hostname !== "") {
+      obj.hostname = message.hostname;
+    }
+    if (message.address !== undefined) {
+      obj.address = Address.toJSON(message.address);
+    }
+    if (message.disableActiveHealthCheck !== false) {
+      obj.disableActiveHealthCheck = message.disableActiveHealthCheck;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Endpoint_HealthCheckConfig>): Endpoint_HealthCheckConfig {
     return Endpoint_HealthCheckConfig.fromPartial(base ?? {});
   },
@@ -504,6 +580,14 @@ export const Endpoint_AdditionalAddress: MessageFns<
     }
   },
 
+  toJSON(message: Endpoint_AdditionalAddress): unknown {
+    const obj: any = {};
+    if (message.address !== undefined) {
+      obj.address = Address.toJSON(message.address);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Endpoint_AdditionalAddress>): Endpoint_AdditionalAddress {
     return Endpoint_AdditionalAddress.fromPartial(base ?? {});
   },
@@ -529,6 +613,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

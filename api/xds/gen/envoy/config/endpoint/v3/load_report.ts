@@ -164,6 +164,29 @@ export const ClusterStats: MessageFns<ClusterStats, "envoy.config.endpoint.v3.Cl
     }
   },
 
+  toJSON(message: ClusterStats): unknown {
+    const obj: any = {};
+    if (message.clusterName !== "") {
+      obj.clusterName = message.clusterName;
+    }
+    if (message.upstreamLocalityStats?.length) {
+      obj.upstreamLocalityStats = message.upstreamLocalityStats.map((e) => UpstreamLocalityStats.toJSON(e));
+    }
+    if (message.totalDroppedRequests !== 0) {
+      obj.totalDroppedRequests = Math.round(message.totalDroppedRequests);
+    }
+    if (message.loadReportInterval !== undefined) {
+      obj.loadReportInterval = Duration.toJSON(message.loadReportInterval);
+    }
+    if (message.droppedRequests?.length) {
+      obj.droppedRequests = message.droppedRequests.map((e) => ClusterStats_DroppedRequests.toJSON(e));
+    }
+    if (message.clusterServiceName !== "") {
+      obj.clusterServiceName = message.clusterServiceName;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ClusterStats>): ClusterStats {
     return ClusterStats.fromPartial(base ?? {});
   },
@@ -241,6 +264,17 @@ export const ClusterStats_DroppedRequests: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: ClusterStats_DroppedRequests): unknown {
+    const obj: any = {};
+    if (message.category !== "") {
+      obj.category = message.category;
+    }
+    if (message.droppedCount !== 0) {
+      obj.droppedCount = Math.round(message.droppedCount);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<ClusterStats_DroppedRequests>): ClusterStats_DroppedRequests {
@@ -425,6 +459,44 @@ export const UpstreamLocalityStats: MessageFns<
     }
   },
 
+  toJSON(message: UpstreamLocalityStats): unknown {
+    const obj: any = {};
+    if (message.locality !== undefined) {
+      obj.locality = Locality.toJSON(message.locality);
+    }
+    if (message.totalSuccessfulRequests !== 0) {
+      obj.totalSuccessfulRequests = Math.round(message.totalSuccessfulRequests);
+    }
+    if (message.totalRequestsInProgress !== 0) {
+      obj.totalRequestsInProgress = Math.round(message.totalRequestsInProgress);
+    }
+    if (message.totalErrorRequests !== 0) {
+      obj.totalErrorRequests = Math.round(message.totalErrorRequests);
+    }
+    if (message.loadMetricStats?.length) {
+      obj.loadMetricStats = message.loadMetricStats.map((e) => EndpointLoadMetricStats.toJSON(e));
+    }
+    if (message.priority !== 0) {
+      obj.priority = Math.round(message.priority);
+    }
+    if (message.upstreamEndpointStats?.length) {
+      obj.upstreamEndpointStats = message.upstreamEndpointStats.map((e) => UpstreamEndpointStats.toJSON(e));
+    }
+    if (message.totalIssuedRequests !== 0) {
+      obj.totalIssuedRequests = Math.round(message.totalIssuedRequests);
+    }
+    if (message.totalActiveConnections !== 0) {
+      obj.totalActiveConnections = Math.round(message.totalActiveConnections);
+    }
+    if (message.totalNewConnections !== 0) {
+      obj.totalNewConnections = Math.round(message.totalNewConnections);
+    }
+    if (message.totalFailConnections !== 0) {
+      obj.totalFailConnections = Math.round(message.totalFailConnections);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<UpstreamLocalityStats>): UpstreamLocalityStats {
     return UpstreamLocalityStats.fromPartial(base ?? {});
   },
@@ -570,6 +642,32 @@ export const UpstreamEndpointStats: MessageFns<
     }
   },
 
+  toJSON(message: UpstreamEndpointStats): unknown {
+    const obj: any = {};
+    if (message.address !== undefined) {
+      obj.address = Address.toJSON(message.address);
+    }
+    if (message.totalSuccessfulRequests !== 0) {
+      obj.totalSuccessfulRequests = Math.round(message.totalSuccessfulRequests);
+    }
+    if (message.totalRequestsInProgress !== 0) {
+      obj.totalRequestsInProgress = Math.round(message.totalRequestsInProgress);
+    }
+    if (message.totalErrorRequests !== 0) {
+      obj.totalErrorRequests = Math.round(message.totalErrorRequests);
+    }
+    if (message.loadMetricStats?.length) {
+      obj.loadMetricStats = message.loadMetricStats.map((e) => EndpointLoadMetricStats.toJSON(e));
+    }
+    if (message.metadata !== undefined) {
+      obj.metadata = message.metadata;
+    }
+    if (message.totalIssuedRequests !== 0) {
+      obj.totalIssuedRequests = Math.round(message.totalIssuedRequests);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<UpstreamEndpointStats>): UpstreamEndpointStats {
     return UpstreamEndpointStats.fromPartial(base ?? {});
   },
@@ -660,6 +758,20 @@ export const EndpointLoadMetricStats: MessageFns<
     }
   },
 
+  toJSON(message: EndpointLoadMetricStats): unknown {
+    const obj: any = {};
+    if (message.metricName !== "") {
+      obj.metricName = message.metricName;
+    }
+    if (message.numRequestsFinishedWithMetric !== 0) {
+      obj.numRequestsFinishedWithMetric = Math.round(message.numRequestsFinishedWithMetric);
+    }
+    if (message.totalMetricValue !== 0) {
+      obj.totalMetricValue = floatToJson(message.totalMetricValue);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<EndpointLoadMetricStats>): EndpointLoadMetricStats {
     return EndpointLoadMetricStats.fromPartial(base ?? {});
   },
@@ -671,6 +783,10 @@ export const EndpointLoadMetricStats: MessageFns<
     return message;
   },
 };
+
+function floatToJson(value: number | null | undefined): number | string | null | undefined {
+  return typeof value === "number" && !globalThis.Number.isFinite(value) ? globalThis.String(value) : value;
+}
 
 type Builtin = Date | Function | Uint8Array | string | number | boolean | undefined;
 
@@ -696,6 +812,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

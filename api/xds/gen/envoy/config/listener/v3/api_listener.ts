@@ -60,6 +60,14 @@ export const ApiListener: MessageFns<ApiListener, "envoy.config.listener.v3.ApiL
     }
   },
 
+  toJSON(message: ApiListener): unknown {
+    const obj: any = {};
+    if (message.apiListener !== undefined) {
+      obj.apiListener = Any.toJSON(message.apiListener);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ApiListener>): ApiListener {
     return ApiListener.fromPartial(base ?? {});
   },
@@ -85,6 +93,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -7,7 +7,13 @@ import { Duration } from "../../../../google/protobuf/duration.ts";
 import { BoolValue, UInt32Value } from "../../../../google/protobuf/wrappers.ts";
 import { AccessLog } from "../../accesslog/v3/accesslog.ts";
 import { Address } from "../../core/v3/address.ts";
-import { Metadata, TrafficDirection, trafficDirectionFromJSON, trafficDirectionToNumber } from "../../core/v3/base.ts";
+import {
+  Metadata,
+  TrafficDirection,
+  trafficDirectionFromJSON,
+  trafficDirectionToJSON,
+  trafficDirectionToNumber,
+} from "../../core/v3/base.ts";
 import { ApiListener } from "./api_listener.ts";
 import { FilterChain, ListenerFilter } from "./listener_components.ts";
 
@@ -283,6 +289,65 @@ export const Listener: MessageFns<Listener, "envoy.config.listener.v3.Listener">
     }
   },
 
+  toJSON(message: Listener): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.address !== undefined) {
+      obj.address = Address.toJSON(message.address);
+    }
+    if (message.filterChains?.length) {
+      obj.filterChains = message.filterChains.map((e) => FilterChain.toJSON(e));
+    }
+    if (message.useOriginalDst !== undefined) {
+      obj.useOriginalDst = message.useOriginalDst;
+    }
+    if (message.perConnectionBufferLimitBytes !== undefined) {
+      obj.perConnectionBufferLimitBytes = message.perConnectionBufferLimitBytes;
+    }
+    if (message.metadata !== undefined) {
+      obj.metadata = Metadata.toJSON(message.metadata);
+    }
+    if (message.listenerFilters?.length) {
+      obj.listenerFilters = message.listenerFilters.map((e) => ListenerFilter.toJSON(e));
+    }
+    if (message.transparent !== undefined) {
+      obj.transparent = message.transparent;
+    }
+    if (message.listenerFiltersTimeout !== undefined) {
+      obj.listenerFiltersTimeout = Duration.toJSON(message.listenerFiltersTimeout);
+    }
+    if (message.trafficDirection !== TrafficDirection.UNSPECIFIED) {
+      obj.trafficDirection = trafficDirectionToJSON(message.trafficDirection);
+    }
+    if (message.continueOnListenerFiltersTimeout !== false) {
+      obj.continueOnListenerFiltersTimeout = message.continueOnListenerFiltersTimeout;
+    }
+    if (message.apiListener !== undefined) {
+      obj.apiListener = ApiListener.toJSON(message.apiListener);
+    }
+    if (message.accessLog?.length) {
+      obj.accessLog = message.accessLog.map((e) => AccessLog.toJSON(e));
+    }
+    if (message.defaultFilterChain !== undefined) {
+      obj.defaultFilterChain = FilterChain.toJSON(message.defaultFilterChain);
+    }
+    if (message.bindToPort !== undefined) {
+      obj.bindToPort = message.bindToPort;
+    }
+    if (message.statPrefix !== "") {
+      obj.statPrefix = message.statPrefix;
+    }
+    if (message.enableReusePort !== undefined) {
+      obj.enableReusePort = message.enableReusePort;
+    }
+    if (message.additionalAddresses?.length) {
+      obj.additionalAddresses = message.additionalAddresses.map((e) => AdditionalAddress.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Listener>): Listener {
     return Listener.fromPartial(base ?? {});
   },
@@ -368,6 +433,14 @@ export const AdditionalAddress: MessageFns<AdditionalAddress, "envoy.config.list
     }
   },
 
+  toJSON(message: AdditionalAddress): unknown {
+    const obj: any = {};
+    if (message.address !== undefined) {
+      obj.address = Address.toJSON(message.address);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<AdditionalAddress>): AdditionalAddress {
     return AdditionalAddress.fromPartial(base ?? {});
   },
@@ -393,6 +466,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -73,6 +73,20 @@ export function filterChainMatch_ConnectionSourceTypeFromJSON(object: any): Filt
   }
 }
 
+export function filterChainMatch_ConnectionSourceTypeToJSON(object: FilterChainMatch_ConnectionSourceType): string {
+  switch (object) {
+    case FilterChainMatch_ConnectionSourceType.ANY:
+      return "ANY";
+    case FilterChainMatch_ConnectionSourceType.SAME_IP_OR_LOOPBACK:
+      return "SAME_IP_OR_LOOPBACK";
+    case FilterChainMatch_ConnectionSourceType.EXTERNAL:
+      return "EXTERNAL";
+    case FilterChainMatch_ConnectionSourceType.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function filterChainMatch_ConnectionSourceTypeToNumber(object: FilterChainMatch_ConnectionSourceType): number {
   switch (object) {
     case FilterChainMatch_ConnectionSourceType.ANY:
@@ -150,6 +164,17 @@ export const Filter: MessageFns<Filter, "envoy.config.listener.v3.Filter"> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Filter): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.configType?.$case === "typedConfig") {
+      obj.typedConfig = Any.toJSON(message.configType.value);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Filter>): Filter {
@@ -270,6 +295,29 @@ export const FilterChain: MessageFns<FilterChain, "envoy.config.listener.v3.Filt
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: FilterChain): unknown {
+    const obj: any = {};
+    if (message.filterChainMatch !== undefined) {
+      obj.filterChainMatch = FilterChainMatch.toJSON(message.filterChainMatch);
+    }
+    if (message.filters?.length) {
+      obj.filters = message.filters.map((e) => Filter.toJSON(e));
+    }
+    if (message.metadata !== undefined) {
+      obj.metadata = Metadata.toJSON(message.metadata);
+    }
+    if (message.transportSocket !== undefined) {
+      obj.transportSocket = TransportSocket.toJSON(message.transportSocket);
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.transportSocketConnectTimeout !== undefined) {
+      obj.transportSocketConnectTimeout = Duration.toJSON(message.transportSocketConnectTimeout);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<FilterChain>): FilterChain {
@@ -442,6 +490,35 @@ export const FilterChainMatch: MessageFns<FilterChainMatch, "envoy.config.listen
     }
   },
 
+  toJSON(message: FilterChainMatch): unknown {
+    const obj: any = {};
+    if (message.prefixRanges?.length) {
+      obj.prefixRanges = message.prefixRanges.map((e) => CidrRange.toJSON(e));
+    }
+    if (message.sourcePrefixRanges?.length) {
+      obj.sourcePrefixRanges = message.sourcePrefixRanges.map((e) => CidrRange.toJSON(e));
+    }
+    if (message.sourcePorts?.length) {
+      obj.sourcePorts = message.sourcePorts.map((e) => Math.round(e));
+    }
+    if (message.destinationPort !== undefined) {
+      obj.destinationPort = message.destinationPort;
+    }
+    if (message.transportProtocol !== "") {
+      obj.transportProtocol = message.transportProtocol;
+    }
+    if (message.applicationProtocols?.length) {
+      obj.applicationProtocols = message.applicationProtocols;
+    }
+    if (message.serverNames?.length) {
+      obj.serverNames = message.serverNames;
+    }
+    if (message.sourceType !== FilterChainMatch_ConnectionSourceType.ANY) {
+      obj.sourceType = filterChainMatch_ConnectionSourceTypeToJSON(message.sourceType);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<FilterChainMatch>): FilterChainMatch {
     return FilterChainMatch.fromPartial(base ?? {});
   },
@@ -519,6 +596,17 @@ export const ListenerFilter: MessageFns<ListenerFilter, "envoy.config.listener.v
     }
   },
 
+  toJSON(message: ListenerFilter): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.configType?.$case === "typedConfig") {
+      obj.typedConfig = Any.toJSON(message.configType.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ListenerFilter>): ListenerFilter {
     return ListenerFilter.fromPartial(base ?? {});
   },
@@ -550,6 +638,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

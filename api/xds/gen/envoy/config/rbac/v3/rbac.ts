@@ -40,6 +40,18 @@ export function metadataSourceFromJSON(object: any): MetadataSource {
   }
 }
 
+export function metadataSourceToJSON(object: MetadataSource): string {
+  switch (object) {
+    case MetadataSource.DYNAMIC:
+      return "DYNAMIC";
+    case MetadataSource.ROUTE:
+      return "ROUTE";
+    case MetadataSource.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function metadataSourceToNumber(object: MetadataSource): number {
   switch (object) {
     case MetadataSource.DYNAMIC:
@@ -83,6 +95,20 @@ export function rBAC_ActionFromJSON(object: any): RBAC_Action {
     case "UNRECOGNIZED":
     default:
       return RBAC_Action.UNRECOGNIZED;
+  }
+}
+
+export function rBAC_ActionToJSON(object: RBAC_Action): string {
+  switch (object) {
+    case RBAC_Action.ALLOW:
+      return "ALLOW";
+    case RBAC_Action.DENY:
+      return "DENY";
+    case RBAC_Action.LOG:
+      return "LOG";
+    case RBAC_Action.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
   }
 }
 
@@ -223,6 +249,23 @@ export const RBAC: MessageFns<RBAC, "envoy.config.rbac.v3.RBAC"> = {
     }
   },
 
+  toJSON(message: RBAC): unknown {
+    const obj: any = {};
+    if (message.action !== RBAC_Action.ALLOW) {
+      obj.action = rBAC_ActionToJSON(message.action);
+    }
+    if (message.policies) {
+      const entries = globalThis.Object.entries(message.policies) as [string, Policy][];
+      if (entries.length > 0) {
+        obj.policies = {};
+        entries.forEach(([k, v]) => {
+          obj.policies[k] = Policy.toJSON(v);
+        });
+      }
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RBAC>): RBAC {
     return RBAC.fromPartial(base ?? {});
   },
@@ -300,6 +343,17 @@ export const RBAC_PoliciesEntry: MessageFns<RBAC_PoliciesEntry, "envoy.config.rb
     }
   },
 
+  toJSON(message: RBAC_PoliciesEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = Policy.toJSON(message.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RBAC_PoliciesEntry>): RBAC_PoliciesEntry {
     return RBAC_PoliciesEntry.fromPartial(base ?? {});
   },
@@ -369,6 +423,17 @@ export const Policy: MessageFns<Policy, "envoy.config.rbac.v3.Policy"> = {
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Policy): unknown {
+    const obj: any = {};
+    if (message.permissions?.length) {
+      obj.permissions = message.permissions.map((e) => Permission.toJSON(e));
+    }
+    if (message.principals?.length) {
+      obj.principals = message.principals.map((e) => Principal.toJSON(e));
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Policy>): Policy {
@@ -552,6 +617,36 @@ export const Permission: MessageFns<Permission, "envoy.config.rbac.v3.Permission
     }
   },
 
+  toJSON(message: Permission): unknown {
+    const obj: any = {};
+    if (message.rule?.$case === "andRules") {
+      obj.andRules = Permission_Set.toJSON(message.rule.value);
+    } else if (message.rule?.$case === "orRules") {
+      obj.orRules = Permission_Set.toJSON(message.rule.value);
+    } else if (message.rule?.$case === "any") {
+      obj.any = message.rule.value;
+    } else if (message.rule?.$case === "header") {
+      obj.header = HeaderMatcher.toJSON(message.rule.value);
+    } else if (message.rule?.$case === "destinationIp") {
+      obj.destinationIp = CidrRange.toJSON(message.rule.value);
+    } else if (message.rule?.$case === "destinationPort") {
+      obj.destinationPort = Math.round(message.rule.value);
+    } else if (message.rule?.$case === "metadata") {
+      obj.metadata = MetadataMatcher.toJSON(message.rule.value);
+    } else if (message.rule?.$case === "notRule") {
+      obj.notRule = Permission.toJSON(message.rule.value);
+    } else if (message.rule?.$case === "requestedServerName") {
+      obj.requestedServerName = StringMatcher.toJSON(message.rule.value);
+    } else if (message.rule?.$case === "urlPath") {
+      obj.urlPath = PathMatcher.toJSON(message.rule.value);
+    } else if (message.rule?.$case === "destinationPortRange") {
+      obj.destinationPortRange = Int32Range.toJSON(message.rule.value);
+    } else if (message.rule?.$case === "sourcedMetadata") {
+      obj.sourcedMetadata = SourcedMetadata.toJSON(message.rule.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Permission>): Permission {
     return Permission.fromPartial(base ?? {});
   },
@@ -680,6 +775,14 @@ export const Permission_Set: MessageFns<Permission_Set, "envoy.config.rbac.v3.Pe
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Permission_Set): unknown {
+    const obj: any = {};
+    if (message.rules?.length) {
+      obj.rules = message.rules.map((e) => Permission.toJSON(e));
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Permission_Set>): Permission_Set {
@@ -876,6 +979,38 @@ export const Principal: MessageFns<Principal, "envoy.config.rbac.v3.Principal"> 
     }
   },
 
+  toJSON(message: Principal): unknown {
+    const obj: any = {};
+    if (message.identifier?.$case === "andIds") {
+      obj.andIds = Principal_Set.toJSON(message.identifier.value);
+    } else if (message.identifier?.$case === "orIds") {
+      obj.orIds = Principal_Set.toJSON(message.identifier.value);
+    } else if (message.identifier?.$case === "any") {
+      obj.any = message.identifier.value;
+    } else if (message.identifier?.$case === "authenticated") {
+      obj.authenticated = Principal_Authenticated.toJSON(message.identifier.value);
+    } else if (message.identifier?.$case === "sourceIp") {
+      obj.sourceIp = CidrRange.toJSON(message.identifier.value);
+    } else if (message.identifier?.$case === "header") {
+      obj.header = HeaderMatcher.toJSON(message.identifier.value);
+    } else if (message.identifier?.$case === "metadata") {
+      obj.metadata = MetadataMatcher.toJSON(message.identifier.value);
+    } else if (message.identifier?.$case === "notId") {
+      obj.notId = Principal.toJSON(message.identifier.value);
+    } else if (message.identifier?.$case === "urlPath") {
+      obj.urlPath = PathMatcher.toJSON(message.identifier.value);
+    } else if (message.identifier?.$case === "directRemoteIp") {
+      obj.directRemoteIp = CidrRange.toJSON(message.identifier.value);
+    } else if (message.identifier?.$case === "remoteIp") {
+      obj.remoteIp = CidrRange.toJSON(message.identifier.value);
+    } else if (message.identifier?.$case === "filterState") {
+      obj.filterState = FilterStateMatcher.toJSON(message.identifier.value);
+    } else if (message.identifier?.$case === "sourcedMetadata") {
+      obj.sourcedMetadata = SourcedMetadata.toJSON(message.identifier.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Principal>): Principal {
     return Principal.fromPartial(base ?? {});
   },
@@ -1018,6 +1153,14 @@ export const Principal_Set: MessageFns<Principal_Set, "envoy.config.rbac.v3.Prin
     }
   },
 
+  toJSON(message: Principal_Set): unknown {
+    const obj: any = {};
+    if (message.ids?.length) {
+      obj.ids = message.ids.map((e) => Principal.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Principal_Set>): Principal_Set {
     return Principal_Set.fromPartial(base ?? {});
   },
@@ -1076,6 +1219,14 @@ export const Principal_Authenticated: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Principal_Authenticated): unknown {
+    const obj: any = {};
+    if (message.principalName !== undefined) {
+      obj.principalName = StringMatcher.toJSON(message.principalName);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Principal_Authenticated>): Principal_Authenticated {
@@ -1148,6 +1299,17 @@ export const SourcedMetadata: MessageFns<SourcedMetadata, "envoy.config.rbac.v3.
     }
   },
 
+  toJSON(message: SourcedMetadata): unknown {
+    const obj: any = {};
+    if (message.metadataMatcher !== undefined) {
+      obj.metadataMatcher = MetadataMatcher.toJSON(message.metadataMatcher);
+    }
+    if (message.metadataSource !== MetadataSource.DYNAMIC) {
+      obj.metadataSource = metadataSourceToJSON(message.metadataSource);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<SourcedMetadata>): SourcedMetadata {
     return SourcedMetadata.fromPartial(base ?? {});
   },
@@ -1174,6 +1336,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -110,6 +110,26 @@ export const RouteConfiguration: MessageFns<RouteConfiguration, "envoy.config.ro
     }
   },
 
+  toJSON(message: RouteConfiguration): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.virtualHosts?.length) {
+      obj.virtualHosts = message.virtualHosts.map((e) => VirtualHost.toJSON(e));
+    }
+    if (message.validateClusters !== undefined) {
+      obj.validateClusters = message.validateClusters;
+    }
+    if (message.maxDirectResponseBodySizeBytes !== undefined) {
+      obj.maxDirectResponseBodySizeBytes = message.maxDirectResponseBodySizeBytes;
+    }
+    if (message.metadata !== undefined) {
+      obj.metadata = Metadata.toJSON(message.metadata);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RouteConfiguration>): RouteConfiguration {
     return RouteConfiguration.fromPartial(base ?? {});
   },
@@ -139,6 +159,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

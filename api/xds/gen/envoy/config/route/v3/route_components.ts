@@ -66,6 +66,20 @@ export function virtualHost_TlsRequirementTypeFromJSON(object: any): VirtualHost
   }
 }
 
+export function virtualHost_TlsRequirementTypeToJSON(object: VirtualHost_TlsRequirementType): string {
+  switch (object) {
+    case VirtualHost_TlsRequirementType.NONE:
+      return "NONE";
+    case VirtualHost_TlsRequirementType.EXTERNAL_ONLY:
+      return "EXTERNAL_ONLY";
+    case VirtualHost_TlsRequirementType.ALL:
+      return "ALL";
+    case VirtualHost_TlsRequirementType.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function virtualHost_TlsRequirementTypeToNumber(object: VirtualHost_TlsRequirementType): number {
   switch (object) {
     case VirtualHost_TlsRequirementType.NONE:
@@ -313,6 +327,18 @@ export function retryPolicy_ResetHeaderFormatFromJSON(object: any): RetryPolicy_
   }
 }
 
+export function retryPolicy_ResetHeaderFormatToJSON(object: RetryPolicy_ResetHeaderFormat): string {
+  switch (object) {
+    case RetryPolicy_ResetHeaderFormat.SECONDS:
+      return "SECONDS";
+    case RetryPolicy_ResetHeaderFormat.UNIX_TIMESTAMP:
+      return "UNIX_TIMESTAMP";
+    case RetryPolicy_ResetHeaderFormat.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function retryPolicy_ResetHeaderFormatToNumber(object: RetryPolicy_ResetHeaderFormat): number {
   switch (object) {
     case RetryPolicy_ResetHeaderFormat.SECONDS:
@@ -402,6 +428,24 @@ export function redirectAction_RedirectResponseCodeFromJSON(object: any): Redire
     case "UNRECOGNIZED":
     default:
       return RedirectAction_RedirectResponseCode.UNRECOGNIZED;
+  }
+}
+
+export function redirectAction_RedirectResponseCodeToJSON(object: RedirectAction_RedirectResponseCode): string {
+  switch (object) {
+    case RedirectAction_RedirectResponseCode.MOVED_PERMANENTLY:
+      return "MOVED_PERMANENTLY";
+    case RedirectAction_RedirectResponseCode.FOUND:
+      return "FOUND";
+    case RedirectAction_RedirectResponseCode.SEE_OTHER:
+      return "SEE_OTHER";
+    case RedirectAction_RedirectResponseCode.TEMPORARY_REDIRECT:
+      return "TEMPORARY_REDIRECT";
+    case RedirectAction_RedirectResponseCode.PERMANENT_REDIRECT:
+      return "PERMANENT_REDIRECT";
+    case RedirectAction_RedirectResponseCode.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
   }
 }
 
@@ -623,6 +667,56 @@ export const VirtualHost: MessageFns<VirtualHost, "envoy.config.route.v3.Virtual
     }
   },
 
+  toJSON(message: VirtualHost): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.domains?.length) {
+      obj.domains = message.domains;
+    }
+    if (message.routes?.length) {
+      obj.routes = message.routes.map((e) => Route.toJSON(e));
+    }
+    if (message.requireTls !== VirtualHost_TlsRequirementType.NONE) {
+      obj.requireTls = virtualHost_TlsRequirementTypeToJSON(message.requireTls);
+    }
+    if (message.requestHeadersToAdd?.length) {
+      obj.requestHeadersToAdd = message.requestHeadersToAdd.map((e) => HeaderValueOption.toJSON(e));
+    }
+    if (message.responseHeadersToAdd?.length) {
+      obj.responseHeadersToAdd = message.responseHeadersToAdd.map((e) => HeaderValueOption.toJSON(e));
+    }
+    if (message.responseHeadersToRemove?.length) {
+      obj.responseHeadersToRemove = message.responseHeadersToRemove;
+    }
+    if (message.requestHeadersToRemove?.length) {
+      obj.requestHeadersToRemove = message.requestHeadersToRemove;
+    }
+    if (message.includeRequestAttemptCount !== false) {
+      obj.includeRequestAttemptCount = message.includeRequestAttemptCount;
+    }
+    if (message.typedPerFilterConfig) {
+      const entries = globalThis.Object.entries(message.typedPerFilterConfig) as [string, Any][];
+      if (entries.length > 0) {
+        obj.typedPerFilterConfig = {};
+        entries.forEach(([k, v]) => {
+          obj.typedPerFilterConfig[k] = Any.toJSON(v);
+        });
+      }
+    }
+    if (message.retryPolicy !== undefined) {
+      obj.retryPolicy = RetryPolicy.toJSON(message.retryPolicy);
+    }
+    if (message.requestMirrorPolicies?.length) {
+      obj.requestMirrorPolicies = message.requestMirrorPolicies.map((e) => RouteAction_RequestMirrorPolicy.toJSON(e));
+    }
+    if (message.metadata !== undefined) {
+      obj.metadata = Metadata.toJSON(message.metadata);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<VirtualHost>): VirtualHost {
     return VirtualHost.fromPartial(base ?? {});
   },
@@ -717,6 +811,17 @@ export const VirtualHost_TypedPerFilterConfigEntry: MessageFns<
     }
   },
 
+  toJSON(message: VirtualHost_TypedPerFilterConfigEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = Any.toJSON(message.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<VirtualHost_TypedPerFilterConfigEntry>): VirtualHost_TypedPerFilterConfigEntry {
     return VirtualHost_TypedPerFilterConfigEntry.fromPartial(base ?? {});
   },
@@ -795,6 +900,20 @@ export const FilterConfig: MessageFns<FilterConfig, "envoy.config.route.v3.Filte
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: FilterConfig): unknown {
+    const obj: any = {};
+    if (message.config !== undefined) {
+      obj.config = Any.toJSON(message.config);
+    }
+    if (message.isOptional !== false) {
+      obj.isOptional = message.isOptional;
+    }
+    if (message.disabled !== false) {
+      obj.disabled = message.disabled;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<FilterConfig>): FilterConfig {
@@ -1006,6 +1125,53 @@ export const Route: MessageFns<Route, "envoy.config.route.v3.Route"> = {
     }
   },
 
+  toJSON(message: Route): unknown {
+    const obj: any = {};
+    if (message.match !== undefined) {
+      obj.match = RouteMatch.toJSON(message.match);
+    }
+    if (message.action?.$case === "route") {
+      obj.route = RouteAction.toJSON(message.action.value);
+    } else if (message.action?.$case === "redirect") {
+      obj.redirect = RedirectAction.toJSON(message.action.value);
+    } else if (message.action?.$case === "directResponse") {
+      obj.directResponse = DirectResponseAction.toJSON(message.action.value);
+    } else if (message.action?.$case === "nonForwardingAction") {
+      obj.nonForwardingAction = NonForwardingAction.toJSON(message.action.value);
+    }
+    if (message.metadata !== undefined) {
+      obj.metadata = Metadata.toJSON(message.metadata);
+    }
+    if (message.decorator !== undefined) {
+      obj.decorator = Decorator.toJSON(message.decorator);
+    }
+    if (message.requestHeadersToAdd?.length) {
+      obj.requestHeadersToAdd = message.requestHeadersToAdd.map((e) => HeaderValueOption.toJSON(e));
+    }
+    if (message.responseHeadersToAdd?.length) {
+      obj.responseHeadersToAdd = message.responseHeadersToAdd.map((e) => HeaderValueOption.toJSON(e));
+    }
+    if (message.responseHeadersToRemove?.length) {
+      obj.responseHeadersToRemove = message.responseHeadersToRemove;
+    }
+    if (message.requestHeadersToRemove?.length) {
+      obj.requestHeadersToRemove = message.requestHeadersToRemove;
+    }
+    if (message.typedPerFilterConfig) {
+      const entries = globalThis.Object.entries(message.typedPerFilterConfig) as [string, Any][];
+      if (entries.length > 0) {
+        obj.typedPerFilterConfig = {};
+        entries.forEach(([k, v]) => {
+          obj.typedPerFilterConfig[k] = Any.toJSON(v);
+        });
+      }
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Route>): Route {
     return Route.fromPartial(base ?? {});
   },
@@ -1126,6 +1292,17 @@ export const Route_TypedPerFilterConfigEntry: MessageFns<
     }
   },
 
+  toJSON(message: Route_TypedPerFilterConfigEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = Any.toJSON(message.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Route_TypedPerFilterConfigEntry>): Route_TypedPerFilterConfigEntry {
     return Route_TypedPerFilterConfigEntry.fromPartial(base ?? {});
   },
@@ -1171,6 +1348,11 @@ export const NonForwardingAction: MessageFns<NonForwardingAction, "envoy.config.
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(_: NonForwardingAction): unknown {
+    const obj: any = {};
+    return obj;
   },
 
   create(base?: DeepPartial<NonForwardingAction>): NonForwardingAction {
@@ -1238,6 +1420,17 @@ export const DirectResponseAction: MessageFns<DirectResponseAction, "envoy.confi
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: DirectResponseAction): unknown {
+    const obj: any = {};
+    if (message.status !== 0) {
+      obj.status = Math.round(message.status);
+    }
+    if (message.body !== undefined) {
+      obj.body = DataSource.toJSON(message.body);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<DirectResponseAction>): DirectResponseAction {
@@ -1309,6 +1502,17 @@ export const Decorator: MessageFns<Decorator, "envoy.config.route.v3.Decorator">
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Decorator): unknown {
+    const obj: any = {};
+    if (message.operation !== "") {
+      obj.operation = message.operation;
+    }
+    if (message.propagate !== undefined) {
+      obj.propagate = message.propagate;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Decorator>): Decorator {
@@ -1470,6 +1674,38 @@ export const RouteMatch: MessageFns<RouteMatch, "envoy.config.route.v3.RouteMatc
     }
   },
 
+  toJSON(message: RouteMatch): unknown {
+    const obj: any = {};
+    if (message.pathSpecifier?.$case === "prefix") {
+      obj.prefix = message.pathSpecifier.value;
+    } else if (message.pathSpecifier?.$case === "path") {
+      obj.path = message.pathSpecifier.value;
+    } else if (message.pathSpecifier?.$case === "safeRegex") {
+      obj.safeRegex = RegexMatcher.toJSON(message.pathSpecifier.value);
+    } else if (message.pathSpecifier?.$case === "pathSeparatedPrefix") {
+      obj.pathSeparatedPrefix = message.pathSpecifier.value;
+    }
+    if (message.caseSensitive !== undefined) {
+      obj.caseSensitive = message.caseSensitive;
+    }
+    if (message.headers?.length) {
+      obj.headers = message.headers.map((e) => HeaderMatcher.toJSON(e));
+    }
+    if (message.queryParameters?.length) {
+      obj.queryParameters = message.queryParameters.map((e) => QueryParameterMatcher.toJSON(e));
+    }
+    if (message.grpc !== undefined) {
+      obj.grpc = RouteMatch_GrpcRouteMatchOptions.toJSON(message.grpc);
+    }
+    if (message.runtimeFraction !== undefined) {
+      obj.runtimeFraction = RuntimeFractionalPercent.toJSON(message.runtimeFraction);
+    }
+    if (message.cookies?.length) {
+      obj.cookies = message.cookies.map((e) => CookieMatcher.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RouteMatch>): RouteMatch {
     return RouteMatch.fromPartial(base ?? {});
   },
@@ -1552,6 +1788,11 @@ export const RouteMatch_GrpcRouteMatchOptions: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(_: RouteMatch_GrpcRouteMatchOptions): unknown {
+    const obj: any = {};
+    return obj;
   },
 
   create(base?: DeepPartial<RouteMatch_GrpcRouteMatchOptions>): RouteMatch_GrpcRouteMatchOptions {
@@ -1670,6 +1911,27 @@ export const HeaderMatcher: MessageFns<HeaderMatcher, "envoy.config.route.v3.Hea
     }
   },
 
+  toJSON(message: HeaderMatcher): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.headerMatchSpecifier?.$case === "rangeMatch") {
+      obj.rangeMatch = Int64Range.toJSON(message.headerMatchSpecifier.value);
+    } else if (message.headerMatchSpecifier?.$case === "presentMatch") {
+      obj.presentMatch = message.headerMatchSpecifier.value;
+    } else if (message.headerMatchSpecifier?.$case === "stringMatch") {
+      obj.stringMatch = StringMatcher.toJSON(message.headerMatchSpecifier.value);
+    }
+    if (message.invertMatch !== false) {
+      obj.invertMatch = message.invertMatch;
+    }
+    if (message.treatMissingHeaderAsEmpty !== false) {
+      obj.treatMissingHeaderAsEmpty = message.treatMissingHeaderAsEmpty;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HeaderMatcher>): HeaderMatcher {
     return HeaderMatcher.fromPartial(base ?? {});
   },
@@ -1780,6 +2042,19 @@ export const QueryParameterMatcher: MessageFns<QueryParameterMatcher, "envoy.con
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: QueryParameterMatcher): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.queryParameterMatchSpecifier?.$case === "stringMatch") {
+      obj.stringMatch = StringMatcher.toJSON(message.queryParameterMatchSpecifier.value);
+    } else if (message.queryParameterMatchSpecifier?.$case === "presentMatch") {
+      obj.presentMatch = message.queryParameterMatchSpecifier.value;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<QueryParameterMatcher>): QueryParameterMatcher {
@@ -2070,6 +2345,61 @@ export const RouteAction: MessageFns<RouteAction, "envoy.config.route.v3.RouteAc
     }
   },
 
+  toJSON(message: RouteAction): unknown {
+    const obj: any = {};
+    if (message.clusterSpecifier?.$case === "cluster") {
+      obj.cluster = message.clusterSpecifier.value;
+    } else if (message.clusterSpecifier?.$case === "clusterHeader") {
+      obj.clusterHeader = message.clusterSpecifier.value;
+    } else if (message.clusterSpecifier?.$case === "weightedClusters") {
+      obj.weightedClusters = WeightedCluster.toJSON(message.clusterSpecifier.value);
+    }
+    if (message.metadataMatch !== undefined) {
+      obj.metadataMatch = Metadata.toJSON(message.metadataMatch);
+    }
+    if (message.prefixRewrite !== "") {
+      obj.prefixRewrite = message.prefixRewrite;
+    }
+    if (message.hostRewriteSpecifier?.$case === "hostRewriteLiteral") {
+      obj.hostRewriteLiteral = message.hostRewriteSpecifier.value;
+    } else if (message.hostRewriteSpecifier?.$case === "autoHostRewrite") {
+      obj.autoHostRewrite = message.hostRewriteSpecifier.value;
+    } else if (message.hostRewriteSpecifier?.$case === "hostRewriteHeader") {
+      obj.hostRewriteHeader = message.hostRewriteSpecifier.value;
+    }
+    if (message.timeout !== undefined) {
+      obj.timeout = Duration.toJSON(message.timeout);
+    }
+    if (message.retryPolicy !== undefined) {
+      obj.retryPolicy = RetryPolicy.toJSON(message.retryPolicy);
+    }
+    if (message.hashPolicy?.length) {
+      obj.hashPolicy = message.hashPolicy.map((e) => RouteAction_HashPolicy.toJSON(e));
+    }
+    if (message.idleTimeout !== undefined) {
+      obj.idleTimeout = Duration.toJSON(message.idleTimeout);
+    }
+    if (message.upgradeConfigs?.length) {
+      obj.upgradeConfigs = message.upgradeConfigs.map((e) => RouteAction_UpgradeConfig.toJSON(e));
+    }
+    if (message.requestMirrorPolicies?.length) {
+      obj.requestMirrorPolicies = message.requestMirrorPolicies.map((e) => RouteAction_RequestMirrorPolicy.toJSON(e));
+    }
+    if (message.regexRewrite !== undefined) {
+      obj.regexRewrite = RegexMatchAndSubstitute.toJSON(message.regexRewrite);
+    }
+    if (message.internalRedirectPolicy !== undefined) {
+      obj.internalRedirectPolicy = InternalRedirectPolicy.toJSON(message.internalRedirectPolicy);
+    }
+    if (message.maxStreamDuration !== undefined) {
+      obj.maxStreamDuration = RouteAction_MaxStreamDuration.toJSON(message.maxStreamDuration);
+    }
+    if (message.appendXForwardedHost !== false) {
+      obj.appendXForwardedHost = message.appendXForwardedHost;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RouteAction>): RouteAction {
     return RouteAction.fromPartial(base ?? {});
   },
@@ -2222,6 +2552,20 @@ export const RouteAction_RequestMirrorPolicy: MessageFns<
     }
   },
 
+  toJSON(message: RouteAction_RequestMirrorPolicy): unknown {
+    const obj: any = {};
+    if (message.cluster !== "") {
+      obj.cluster = message.cluster;
+    }
+    if (message.runtimeFraction !== undefined) {
+      obj.runtimeFraction = RuntimeFractionalPercent.toJSON(message.runtimeFraction);
+    }
+    if (message.hostRewriteLiteral !== "") {
+      obj.hostRewriteLiteral = message.hostRewriteLiteral;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RouteAction_RequestMirrorPolicy>): RouteAction_RequestMirrorPolicy {
     return RouteAction_RequestMirrorPolicy.fromPartial(base ?? {});
   },
@@ -2359,6 +2703,25 @@ export const RouteAction_HashPolicy: MessageFns<
     }
   },
 
+  toJSON(message: RouteAction_HashPolicy): unknown {
+    const obj: any = {};
+    if (message.policySpecifier?.$case === "header") {
+      obj.header = RouteAction_HashPolicy_Header.toJSON(message.policySpecifier.value);
+    } else if (message.policySpecifier?.$case === "cookie") {
+      obj.cookie = RouteAction_HashPolicy_Cookie.toJSON(message.policySpecifier.value);
+    } else if (message.policySpecifier?.$case === "connectionProperties") {
+      obj.connectionProperties = RouteAction_HashPolicy_ConnectionProperties.toJSON(message.policySpecifier.value);
+    } else if (message.policySpecifier?.$case === "queryParameter") {
+      obj.queryParameter = RouteAction_HashPolicy_QueryParameter.toJSON(message.policySpecifier.value);
+    } else if (message.policySpecifier?.$case === "filterState") {
+      obj.filterState = RouteAction_HashPolicy_FilterState.toJSON(message.policySpecifier.value);
+    }
+    if (message.terminal !== false) {
+      obj.terminal = message.terminal;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RouteAction_HashPolicy>): RouteAction_HashPolicy {
     return RouteAction_HashPolicy.fromPartial(base ?? {});
   },
@@ -2466,6 +2829,14 @@ export const RouteAction_HashPolicy_Header: MessageFns<
     }
   },
 
+  toJSON(message: RouteAction_HashPolicy_Header): unknown {
+    const obj: any = {};
+    if (message.headerName !== "") {
+      obj.headerName = message.headerName;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RouteAction_HashPolicy_Header>): RouteAction_HashPolicy_Header {
     return RouteAction_HashPolicy_Header.fromPartial(base ?? {});
   },
@@ -2535,6 +2906,17 @@ export const RouteAction_HashPolicy_CookieAttribute: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: RouteAction_HashPolicy_CookieAttribute): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<RouteAction_HashPolicy_CookieAttribute>): RouteAction_HashPolicy_CookieAttribute {
@@ -2631,6 +3013,23 @@ export const RouteAction_HashPolicy_Cookie: MessageFns<
     }
   },
 
+  toJSON(message: RouteAction_HashPolicy_Cookie): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.ttl !== undefined) {
+      obj.ttl = Duration.toJSON(message.ttl);
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    if (message.attributes?.length) {
+      obj.attributes = message.attributes.map((e) => RouteAction_HashPolicy_CookieAttribute.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RouteAction_HashPolicy_Cookie>): RouteAction_HashPolicy_Cookie {
     return RouteAction_HashPolicy_Cookie.fromPartial(base ?? {});
   },
@@ -2697,6 +3096,14 @@ export const RouteAction_HashPolicy_ConnectionProperties: MessageFns<
     }
   },
 
+  toJSON(message: RouteAction_HashPolicy_ConnectionProperties): unknown {
+    const obj: any = {};
+    if (message.sourceIp !== false) {
+      obj.sourceIp = message.sourceIp;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RouteAction_HashPolicy_ConnectionProperties>): RouteAction_HashPolicy_ConnectionProperties {
     return RouteAction_HashPolicy_ConnectionProperties.fromPartial(base ?? {});
   },
@@ -2759,6 +3166,14 @@ export const RouteAction_HashPolicy_QueryParameter: MessageFns<
     }
   },
 
+  toJSON(message: RouteAction_HashPolicy_QueryParameter): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RouteAction_HashPolicy_QueryParameter>): RouteAction_HashPolicy_QueryParameter {
     return RouteAction_HashPolicy_QueryParameter.fromPartial(base ?? {});
   },
@@ -2817,6 +3232,14 @@ export const RouteAction_HashPolicy_FilterState: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: RouteAction_HashPolicy_FilterState): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<RouteAction_HashPolicy_FilterState>): RouteAction_HashPolicy_FilterState {
@@ -2890,6 +3313,17 @@ export const RouteAction_UpgradeConfig: MessageFns<
     }
   },
 
+  toJSON(message: RouteAction_UpgradeConfig): unknown {
+    const obj: any = {};
+    if (message.upgradeType !== "") {
+      obj.upgradeType = message.upgradeType;
+    }
+    if (message.enabled !== undefined) {
+      obj.enabled = message.enabled;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RouteAction_UpgradeConfig>): RouteAction_UpgradeConfig {
     return RouteAction_UpgradeConfig.fromPartial(base ?? {});
   },
@@ -2960,6 +3394,17 @@ export const RouteAction_MaxStreamDuration: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: RouteAction_MaxStreamDuration): unknown {
+    const obj: any = {};
+    if (message.maxStreamDuration !== undefined) {
+      obj.maxStreamDuration = Duration.toJSON(message.maxStreamDuration);
+    }
+    if (message.grpcTimeoutHeaderMax !== undefined) {
+      obj.grpcTimeoutHeaderMax = Duration.toJSON(message.grpcTimeoutHeaderMax);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<RouteAction_MaxStreamDuration>): RouteAction_MaxStreamDuration {
@@ -3063,6 +3508,20 @@ export const InternalRedirectPolicy: MessageFns<
     }
   },
 
+  toJSON(message: InternalRedirectPolicy): unknown {
+    const obj: any = {};
+    if (message.maxInternalRedirects !== undefined) {
+      obj.maxInternalRedirects = message.maxInternalRedirects;
+    }
+    if (message.redirectResponseCodes?.length) {
+      obj.redirectResponseCodes = message.redirectResponseCodes.map((e) => Math.round(e));
+    }
+    if (message.allowCrossSchemeRedirect !== false) {
+      obj.allowCrossSchemeRedirect = message.allowCrossSchemeRedirect;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<InternalRedirectPolicy>): InternalRedirectPolicy {
     return InternalRedirectPolicy.fromPartial(base ?? {});
   },
@@ -3120,6 +3579,14 @@ export const WeightedCluster: MessageFns<WeightedCluster, "envoy.config.route.v3
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: WeightedCluster): unknown {
+    const obj: any = {};
+    if (message.clusters?.length) {
+      obj.clusters = message.clusters.map((e) => WeightedCluster_ClusterWeight.toJSON(e));
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<WeightedCluster>): WeightedCluster {
@@ -3286,6 +3753,44 @@ export const WeightedCluster_ClusterWeight: MessageFns<
     }
   },
 
+  toJSON(message: WeightedCluster_ClusterWeight): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.weight !== undefined) {
+      obj.weight = message.weight;
+    }
+    if (message.metadataMatch !== undefined) {
+      obj.metadataMatch = Metadata.toJSON(message.metadataMatch);
+    }
+    if (message.requestHeadersToAdd?.length) {
+      obj.requestHeadersToAdd = message.requestHeadersToAdd.map((e) => HeaderValueOption.toJSON(e));
+    }
+    if (message.responseHeadersToAdd?.length) {
+      obj.responseHeadersToAdd = message.responseHeadersToAdd.map((e) => HeaderValueOption.toJSON(e));
+    }
+    if (message.responseHeadersToRemove?.length) {
+      obj.responseHeadersToRemove = message.responseHeadersToRemove;
+    }
+    if (message.requestHeadersToRemove?.length) {
+      obj.requestHeadersToRemove = message.requestHeadersToRemove;
+    }
+    if (message.typedPerFilterConfig) {
+      const entries = globalThis.Object.entries(message.typedPerFilterConfig) as [string, Any][];
+      if (entries.length > 0) {
+        obj.typedPerFilterConfig = {};
+        entries.forEach(([k, v]) => {
+          obj.typedPerFilterConfig[k] = Any.toJSON(v);
+        });
+      }
+    }
+    if (message.hostRewriteSpecifier?.$case === "hostRewriteLiteral") {
+      obj.hostRewriteLiteral = message.hostRewriteSpecifier.value;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<WeightedCluster_ClusterWeight>): WeightedCluster_ClusterWeight {
     return WeightedCluster_ClusterWeight.fromPartial(base ?? {});
   },
@@ -3381,6 +3886,17 @@ export const WeightedCluster_ClusterWeight_TypedPerFilterConfigEntry: MessageFns
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: WeightedCluster_ClusterWeight_TypedPerFilterConfigEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = Any.toJSON(message.value);
+    }
+    return obj;
   },
 
   create(
@@ -3576,6 +4092,44 @@ export const RetryPolicy: MessageFns<RetryPolicy, "envoy.config.route.v3.RetryPo
     }
   },
 
+  toJSON(message: RetryPolicy): unknown {
+    const obj: any = {};
+    if (message.retryOn !== "") {
+      obj.retryOn = message.retryOn;
+    }
+    if (message.numRetries !== undefined) {
+      obj.numRetries = message.numRetries;
+    }
+    if (message.perTryTimeout !== undefined) {
+      obj.perTryTimeout = Duration.toJSON(message.perTryTimeout);
+    }
+    if (message.retryHostPredicate?.length) {
+      obj.retryHostPredicate = message.retryHostPredicate.map((e) => RetryPolicy_RetryHostPredicate.toJSON(e));
+    }
+    if (message.hostSelectionRetryMaxAttempts !== 0) {
+      obj.hostSelectionRetryMaxAttempts = Math.round(message.hostSelectionRetryMaxAttempts);
+    }
+    if (message.retriableStatusCodes?.length) {
+      obj.retriableStatusCodes = message.retriableStatusCodes.map((e) => Math.round(e));
+    }
+    if (message.retryBackOff !== undefined) {
+      obj.retryBackOff = RetryPolicy_RetryBackOff.toJSON(message.retryBackOff);
+    }
+    if (message.retriableHeaders?.length) {
+      obj.retriableHeaders = message.retriableHeaders.map((e) => HeaderMatcher.toJSON(e));
+    }
+    if (message.retriableRequestHeaders?.length) {
+      obj.retriableRequestHeaders = message.retriableRequestHeaders.map((e) => HeaderMatcher.toJSON(e));
+    }
+    if (message.rateLimitedRetryBackOff !== undefined) {
+      obj.rateLimitedRetryBackOff = RetryPolicy_RateLimitedRetryBackOff.toJSON(message.rateLimitedRetryBackOff);
+    }
+    if (message.perTryIdleTimeout !== undefined) {
+      obj.perTryIdleTimeout = Duration.toJSON(message.perTryIdleTimeout);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RetryPolicy>): RetryPolicy {
     return RetryPolicy.fromPartial(base ?? {});
   },
@@ -3669,6 +4223,17 @@ export const RetryPolicy_RetryHostPredicate: MessageFns<
     }
   },
 
+  toJSON(message: RetryPolicy_RetryHostPredicate): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.configType?.$case === "typedConfig") {
+      obj.typedConfig = Any.toJSON(message.configType.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RetryPolicy_RetryHostPredicate>): RetryPolicy_RetryHostPredicate {
     return RetryPolicy_RetryHostPredicate.fromPartial(base ?? {});
   },
@@ -3748,6 +4313,17 @@ export const RetryPolicy_RetryBackOff: MessageFns<
     }
   },
 
+  toJSON(message: RetryPolicy_RetryBackOff): unknown {
+    const obj: any = {};
+    if (message.baseInterval !== undefined) {
+      obj.baseInterval = Duration.toJSON(message.baseInterval);
+    }
+    if (message.maxInterval !== undefined) {
+      obj.maxInterval = Duration.toJSON(message.maxInterval);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RetryPolicy_RetryBackOff>): RetryPolicy_RetryBackOff {
     return RetryPolicy_RetryBackOff.fromPartial(base ?? {});
   },
@@ -3824,6 +4400,17 @@ export const RetryPolicy_ResetHeader: MessageFns<
     }
   },
 
+  toJSON(message: RetryPolicy_ResetHeader): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.format !== RetryPolicy_ResetHeaderFormat.SECONDS) {
+      obj.format = retryPolicy_ResetHeaderFormatToJSON(message.format);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RetryPolicy_ResetHeader>): RetryPolicy_ResetHeader {
     return RetryPolicy_ResetHeader.fromPartial(base ?? {});
   },
@@ -3894,6 +4481,17 @@ export const RetryPolicy_RateLimitedRetryBackOff: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: RetryPolicy_RateLimitedRetryBackOff): unknown {
+    const obj: any = {};
+    if (message.resetHeaders?.length) {
+      obj.resetHeaders = message.resetHeaders.map((e) => RetryPolicy_ResetHeader.toJSON(e));
+    }
+    if (message.maxInterval !== undefined) {
+      obj.maxInterval = Duration.toJSON(message.maxInterval);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<RetryPolicy_RateLimitedRetryBackOff>): RetryPolicy_RateLimitedRetryBackOff {
@@ -4058,6 +4656,35 @@ export const RedirectAction: MessageFns<RedirectAction, "envoy.config.route.v3.R
     }
   },
 
+  toJSON(message: RedirectAction): unknown {
+    const obj: any = {};
+    if (message.hostRedirect !== "") {
+      obj.hostRedirect = message.hostRedirect;
+    }
+    if (message.pathRewriteSpecifier?.$case === "pathRedirect") {
+      obj.pathRedirect = message.pathRewriteSpecifier.value;
+    } else if (message.pathRewriteSpecifier?.$case === "prefixRewrite") {
+      obj.prefixRewrite = message.pathRewriteSpecifier.value;
+    } else if (message.pathRewriteSpecifier?.$case === "regexRewrite") {
+      obj.regexRewrite = RegexMatchAndSubstitute.toJSON(message.pathRewriteSpecifier.value);
+    }
+    if (message.responseCode !== RedirectAction_RedirectResponseCode.MOVED_PERMANENTLY) {
+      obj.responseCode = redirectAction_RedirectResponseCodeToJSON(message.responseCode);
+    }
+    if (message.schemeRewriteSpecifier?.$case === "httpsRedirect") {
+      obj.httpsRedirect = message.schemeRewriteSpecifier.value;
+    } else if (message.schemeRewriteSpecifier?.$case === "schemeRedirect") {
+      obj.schemeRedirect = message.schemeRewriteSpecifier.value;
+    }
+    if (message.stripQuery !== false) {
+      obj.stripQuery = message.stripQuery;
+    }
+    if (message.portRedirect !== 0) {
+      obj.portRedirect = Math.round(message.portRedirect);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RedirectAction>): RedirectAction {
     return RedirectAction.fromPartial(base ?? {});
   },
@@ -4177,6 +4804,20 @@ export const CookieMatcher: MessageFns<CookieMatcher, "envoy.config.route.v3.Coo
     }
   },
 
+  toJSON(message: CookieMatcher): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.stringMatch !== undefined) {
+      obj.stringMatch = StringMatcher.toJSON(message.stringMatch);
+    }
+    if (message.invertMatch !== false) {
+      obj.invertMatch = message.invertMatch;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<CookieMatcher>): CookieMatcher {
     return CookieMatcher.fromPartial(base ?? {});
   },
@@ -4215,6 +4856,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -181,6 +181,29 @@ export const DiscoveryRequest: MessageFns<DiscoveryRequest, "envoy.service.disco
     }
   },
 
+  toJSON(message: DiscoveryRequest): unknown {
+    const obj: any = {};
+    if (message.versionInfo !== "") {
+      obj.versionInfo = message.versionInfo;
+    }
+    if (message.node !== undefined) {
+      obj.node = Node.toJSON(message.node);
+    }
+    if (message.resourceNames?.length) {
+      obj.resourceNames = message.resourceNames;
+    }
+    if (message.typeUrl !== "") {
+      obj.typeUrl = message.typeUrl;
+    }
+    if (message.responseNonce !== "") {
+      obj.responseNonce = message.responseNonce;
+    }
+    if (message.errorDetail !== undefined) {
+      obj.errorDetail = Status.toJSON(message.errorDetail);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<DiscoveryRequest>): DiscoveryRequest {
     return DiscoveryRequest.fromPartial(base ?? {});
   },
@@ -309,6 +332,32 @@ export const DiscoveryResponse: MessageFns<DiscoveryResponse, "envoy.service.dis
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: DiscoveryResponse): unknown {
+    const obj: any = {};
+    if (message.versionInfo !== "") {
+      obj.versionInfo = message.versionInfo;
+    }
+    if (message.resources?.length) {
+      obj.resources = message.resources.map((e) => Any.toJSON(e));
+    }
+    if (message.canary !== false) {
+      obj.canary = message.canary;
+    }
+    if (message.typeUrl !== "") {
+      obj.typeUrl = message.typeUrl;
+    }
+    if (message.nonce !== "") {
+      obj.nonce = message.nonce;
+    }
+    if (message.controlPlane !== undefined) {
+      obj.controlPlane = ControlPlane.toJSON(message.controlPlane);
+    }
+    if (message.resourceErrors?.length) {
+      obj.resourceErrors = message.resourceErrors.map((e) => ResourceError.toJSON(e));
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<DiscoveryResponse>): DiscoveryResponse {
@@ -455,6 +504,38 @@ export const DeltaDiscoveryRequest: MessageFns<
     }
   },
 
+  toJSON(message: DeltaDiscoveryRequest): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = Node.toJSON(message.node);
+    }
+    if (message.typeUrl !== "") {
+      obj.typeUrl = message.typeUrl;
+    }
+    if (message.resourceNamesSubscribe?.length) {
+      obj.resourceNamesSubscribe = message.resourceNamesSubscribe;
+    }
+    if (message.resourceNamesUnsubscribe?.length) {
+      obj.resourceNamesUnsubscribe = message.resourceNamesUnsubscribe;
+    }
+    if (message.initialResourceVersions) {
+      const entries = globalThis.Object.entries(message.initialResourceVersions) as [string, string][];
+      if (entries.length > 0) {
+        obj.initialResourceVersions = {};
+        entries.forEach(([k, v]) => {
+          obj.initialResourceVersions[k] = v;
+        });
+      }
+    }
+    if (message.responseNonce !== "") {
+      obj.responseNonce = message.responseNonce;
+    }
+    if (message.errorDetail !== undefined) {
+      obj.errorDetail = Status.toJSON(message.errorDetail);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<DeltaDiscoveryRequest>): DeltaDiscoveryRequest {
     return DeltaDiscoveryRequest.fromPartial(base ?? {});
   },
@@ -544,6 +625,17 @@ export const DeltaDiscoveryRequest_InitialResourceVersionsEntry: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: DeltaDiscoveryRequest_InitialResourceVersionsEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
   },
 
   create(
@@ -696,6 +788,35 @@ export const DeltaDiscoveryResponse: MessageFns<
     }
   },
 
+  toJSON(message: DeltaDiscoveryResponse): unknown {
+    const obj: any = {};
+    if (message.systemVersionInfo !== "") {
+      obj.systemVersionInfo = message.systemVersionInfo;
+    }
+    if (message.resources?.length) {
+      obj.resources = message.resources.map((e) => Resource.toJSON(e));
+    }
+    if (message.typeUrl !== "") {
+      obj.typeUrl = message.typeUrl;
+    }
+    if (message.nonce !== "") {
+      obj.nonce = message.nonce;
+    }
+    if (message.removedResources?.length) {
+      obj.removedResources = message.removedResources;
+    }
+    if (message.controlPlane !== undefined) {
+      obj.controlPlane = ControlPlane.toJSON(message.controlPlane);
+    }
+    if (message.removedResourceNames?.length) {
+      obj.removedResourceNames = message.removedResourceNames.map((e) => ResourceName.toJSON(e));
+    }
+    if (message.resourceErrors?.length) {
+      obj.resourceErrors = message.resourceErrors.map((e) => ResourceError.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<DeltaDiscoveryResponse>): DeltaDiscoveryResponse {
     return DeltaDiscoveryResponse.fromPartial(base ?? {});
   },
@@ -760,6 +881,14 @@ export const ResourceName: MessageFns<ResourceName, "envoy.service.discovery.v3.
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: ResourceName): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<ResourceName>): ResourceName {
@@ -874,6 +1003,29 @@ export const Resource: MessageFns<Resource, "envoy.service.discovery.v3.Resource
     }
   },
 
+  toJSON(message: Resource): unknown {
+    const obj: any = {};
+    if (message.version !== "") {
+      obj.version = message.version;
+    }
+    if (message.resource !== undefined) {
+      obj.resource = Any.toJSON(message.resource);
+    }
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.aliases?.length) {
+      obj.aliases = message.aliases;
+    }
+    if (message.ttl !== undefined) {
+      obj.ttl = Duration.toJSON(message.ttl);
+    }
+    if (message.cacheControl !== undefined) {
+      obj.cacheControl = Resource_CacheControl.toJSON(message.cacheControl);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Resource>): Resource {
     return Resource.fromPartial(base ?? {});
   },
@@ -941,6 +1093,14 @@ export const Resource_CacheControl: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Resource_CacheControl): unknown {
+    const obj: any = {};
+    if (message.doNotCache !== false) {
+      obj.doNotCache = message.doNotCache;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Resource_CacheControl>): Resource_CacheControl {
@@ -1011,6 +1171,17 @@ export const ResourceError: MessageFns<ResourceError, "envoy.service.discovery.v
     }
   },
 
+  toJSON(message: ResourceError): unknown {
+    const obj: any = {};
+    if (message.resourceName !== undefined) {
+      obj.resourceName = ResourceName.toJSON(message.resourceName);
+    }
+    if (message.errorDetail !== undefined) {
+      obj.errorDetail = Status.toJSON(message.errorDetail);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ResourceError>): ResourceError {
     return ResourceError.fromPartial(base ?? {});
   },
@@ -1039,6 +1210,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

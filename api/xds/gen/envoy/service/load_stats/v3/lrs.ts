@@ -81,6 +81,17 @@ export const LoadStatsRequest: MessageFns<LoadStatsRequest, "envoy.service.load_
     }
   },
 
+  toJSON(message: LoadStatsRequest): unknown {
+    const obj: any = {};
+    if (message.node !== undefined) {
+      obj.node = Node.toJSON(message.node);
+    }
+    if (message.clusterStats?.length) {
+      obj.clusterStats = message.clusterStats.map((e) => ClusterStats.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<LoadStatsRequest>): LoadStatsRequest {
     return LoadStatsRequest.fromPartial(base ?? {});
   },
@@ -172,6 +183,23 @@ export const LoadStatsResponse: MessageFns<LoadStatsResponse, "envoy.service.loa
     }
   },
 
+  toJSON(message: LoadStatsResponse): unknown {
+    const obj: any = {};
+    if (message.clusters?.length) {
+      obj.clusters = message.clusters;
+    }
+    if (message.loadReportingInterval !== undefined) {
+      obj.loadReportingInterval = Duration.toJSON(message.loadReportingInterval);
+    }
+    if (message.reportEndpointGranularity !== false) {
+      obj.reportEndpointGranularity = message.reportEndpointGranularity;
+    }
+    if (message.sendAllClusters !== false) {
+      obj.sendAllClusters = message.sendAllClusters;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<LoadStatsResponse>): LoadStatsResponse {
     return LoadStatsResponse.fromPartial(base ?? {});
   },
@@ -217,6 +245,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

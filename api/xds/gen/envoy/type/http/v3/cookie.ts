@@ -84,6 +84,20 @@ export const Cookie: MessageFns<Cookie, "envoy.type.http.v3.Cookie"> = {
     }
   },
 
+  toJSON(message: Cookie): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.ttl !== undefined) {
+      obj.ttl = Duration.toJSON(message.ttl);
+    }
+    if (message.path !== "") {
+      obj.path = message.path;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Cookie>): Cookie {
     return Cookie.fromPartial(base ?? {});
   },
@@ -109,6 +123,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

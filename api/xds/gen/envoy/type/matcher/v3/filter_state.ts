@@ -74,6 +74,17 @@ export const FilterStateMatcher: MessageFns<FilterStateMatcher, "envoy.type.matc
     }
   },
 
+  toJSON(message: FilterStateMatcher): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.matcher?.$case === "stringMatch") {
+      obj.stringMatch = StringMatcher.toJSON(message.matcher.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<FilterStateMatcher>): FilterStateMatcher {
     return FilterStateMatcher.fromPartial(base ?? {});
   },
@@ -105,6 +116,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

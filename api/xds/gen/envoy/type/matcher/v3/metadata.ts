@@ -100,6 +100,23 @@ export const MetadataMatcher: MessageFns<MetadataMatcher, "envoy.type.matcher.v3
     }
   },
 
+  toJSON(message: MetadataMatcher): unknown {
+    const obj: any = {};
+    if (message.filter !== "") {
+      obj.filter = message.filter;
+    }
+    if (message.path?.length) {
+      obj.path = message.path.map((e) => MetadataMatcher_PathSegment.toJSON(e));
+    }
+    if (message.value !== undefined) {
+      obj.value = ValueMatcher.toJSON(message.value);
+    }
+    if (message.invert !== false) {
+      obj.invert = message.invert;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<MetadataMatcher>): MetadataMatcher {
     return MetadataMatcher.fromPartial(base ?? {});
   },
@@ -167,6 +184,14 @@ export const MetadataMatcher_PathSegment: MessageFns<
     }
   },
 
+  toJSON(message: MetadataMatcher_PathSegment): unknown {
+    const obj: any = {};
+    if (message.segment?.$case === "key") {
+      obj.key = message.segment.value;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<MetadataMatcher_PathSegment>): MetadataMatcher_PathSegment {
     return MetadataMatcher_PathSegment.fromPartial(base ?? {});
   },
@@ -197,6 +222,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -62,6 +62,14 @@ export const PathMatcher: MessageFns<PathMatcher, "envoy.type.matcher.v3.PathMat
     }
   },
 
+  toJSON(message: PathMatcher): unknown {
+    const obj: any = {};
+    if (message.rule?.$case === "path") {
+      obj.path = StringMatcher.toJSON(message.rule.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<PathMatcher>): PathMatcher {
     return PathMatcher.fromPartial(base ?? {});
   },
@@ -92,6 +100,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

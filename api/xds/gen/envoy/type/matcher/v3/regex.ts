@@ -64,6 +64,14 @@ export const RegexMatcher: MessageFns<RegexMatcher, "envoy.type.matcher.v3.Regex
     }
   },
 
+  toJSON(message: RegexMatcher): unknown {
+    const obj: any = {};
+    if (message.regex !== "") {
+      obj.regex = message.regex;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RegexMatcher>): RegexMatcher {
     return RegexMatcher.fromPartial(base ?? {});
   },
@@ -135,6 +143,17 @@ export const RegexMatchAndSubstitute: MessageFns<
     }
   },
 
+  toJSON(message: RegexMatchAndSubstitute): unknown {
+    const obj: any = {};
+    if (message.pattern !== undefined) {
+      obj.pattern = RegexMatcher.toJSON(message.pattern);
+    }
+    if (message.substitution !== "") {
+      obj.substitution = message.substitution;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RegexMatchAndSubstitute>): RegexMatchAndSubstitute {
     return RegexMatchAndSubstitute.fromPartial(base ?? {});
   },
@@ -161,6 +180,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

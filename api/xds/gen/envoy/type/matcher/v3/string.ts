@@ -124,6 +124,25 @@ export const StringMatcher: MessageFns<StringMatcher, "envoy.type.matcher.v3.Str
     }
   },
 
+  toJSON(message: StringMatcher): unknown {
+    const obj: any = {};
+    if (message.matchPattern?.$case === "exact") {
+      obj.exact = message.matchPattern.value;
+    } else if (message.matchPattern?.$case === "prefix") {
+      obj.prefix = message.matchPattern.value;
+    } else if (message.matchPattern?.$case === "suffix") {
+      obj.suffix = message.matchPattern.value;
+    } else if (message.matchPattern?.$case === "safeRegex") {
+      obj.safeRegex = RegexMatcher.toJSON(message.matchPattern.value);
+    } else if (message.matchPattern?.$case === "contains") {
+      obj.contains = message.matchPattern.value;
+    }
+    if (message.ignoreCase !== false) {
+      obj.ignoreCase = message.ignoreCase;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<StringMatcher>): StringMatcher {
     return StringMatcher.fromPartial(base ?? {});
   },
@@ -179,6 +198,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -73,6 +73,16 @@ export const ValueMatcher: MessageFns<ValueMatcher, "envoy.type.matcher.v3.Value
     }
   },
 
+  toJSON(message: ValueMatcher): unknown {
+    const obj: any = {};
+    if (message.matchPattern?.$case === "stringMatch") {
+      obj.stringMatch = StringMatcher.toJSON(message.matchPattern.value);
+    } else if (message.matchPattern?.$case === "presentMatch") {
+      obj.presentMatch = message.matchPattern.value;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ValueMatcher>): ValueMatcher {
     return ValueMatcher.fromPartial(base ?? {});
   },
@@ -109,6 +119,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -66,6 +66,14 @@ export const StdoutAccessLog: MessageFns<StdoutAccessLog, "envoy.extensions.acce
       }
     },
 
+    toJSON(message: StdoutAccessLog): unknown {
+      const obj: any = {};
+      if (message.accessLogFormat?.$case === "logFormat") {
+        obj.logFormat = SubstitutionFormatString.toJSON(message.accessLogFormat.value);
+      }
+      return obj;
+    },
+
     create(base?: DeepPartial<StdoutAccessLog>): StdoutAccessLog {
       return StdoutAccessLog.fromPartial(base ?? {});
     },
@@ -99,6 +107,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

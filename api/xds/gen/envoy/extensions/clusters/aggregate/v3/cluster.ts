@@ -59,6 +59,14 @@ export const ClusterConfig: MessageFns<ClusterConfig, "envoy.extensions.clusters
     }
   },
 
+  toJSON(message: ClusterConfig): unknown {
+    const obj: any = {};
+    if (message.clusters?.length) {
+      obj.clusters = message.clusters;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ClusterConfig>): ClusterConfig {
     return ClusterConfig.fromPartial(base ?? {});
   },
@@ -82,6 +90,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -83,6 +83,17 @@ export const LocalRateLimitDescriptor: MessageFns<
     }
   },
 
+  toJSON(message: LocalRateLimitDescriptor): unknown {
+    const obj: any = {};
+    if (message.entries?.length) {
+      obj.entries = message.entries.map((e) => RateLimitDescriptor_Entry.toJSON(e));
+    }
+    if (message.tokenBucket !== undefined) {
+      obj.tokenBucket = TokenBucket.toJSON(message.tokenBucket);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<LocalRateLimitDescriptor>): LocalRateLimitDescriptor {
     return LocalRateLimitDescriptor.fromPartial(base ?? {});
   },
@@ -133,6 +144,11 @@ export const RateLimitDescriptor: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(_: RateLimitDescriptor): unknown {
+    const obj: any = {};
+    return obj;
   },
 
   create(base?: DeepPartial<RateLimitDescriptor>): RateLimitDescriptor {
@@ -205,6 +221,17 @@ export const RateLimitDescriptor_Entry: MessageFns<
     }
   },
 
+  toJSON(message: RateLimitDescriptor_Entry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== "") {
+      obj.value = message.value;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RateLimitDescriptor_Entry>): RateLimitDescriptor_Entry {
     return RateLimitDescriptor_Entry.fromPartial(base ?? {});
   },
@@ -229,6 +256,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

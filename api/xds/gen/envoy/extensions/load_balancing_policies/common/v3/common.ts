@@ -107,6 +107,18 @@ export const LocalityLbConfig: MessageFns<
     }
   },
 
+  toJSON(message: LocalityLbConfig): unknown {
+    const obj: any = {};
+    if (message.localityConfigSpecifier?.$case === "zoneAwareLbConfig") {
+      obj.zoneAwareLbConfig = LocalityLbConfig_ZoneAwareLbConfig.toJSON(message.localityConfigSpecifier.value);
+    } else if (message.localityConfigSpecifier?.$case === "localityWeightedLbConfig") {
+      obj.localityWeightedLbConfig = LocalityLbConfig_LocalityWeightedLbConfig.toJSON(
+        message.localityConfigSpecifier.value,
+      );
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<LocalityLbConfig>): LocalityLbConfig {
     return LocalityLbConfig.fromPartial(base ?? {});
   },
@@ -208,6 +220,20 @@ export const LocalityLbConfig_ZoneAwareLbConfig: MessageFns<
     }
   },
 
+  toJSON(message: LocalityLbConfig_ZoneAwareLbConfig): unknown {
+    const obj: any = {};
+    if (message.routingEnabled !== undefined) {
+      obj.routingEnabled = Percent.toJSON(message.routingEnabled);
+    }
+    if (message.minClusterSize !== undefined) {
+      obj.minClusterSize = message.minClusterSize;
+    }
+    if (message.failTrafficOnPanic !== false) {
+      obj.failTrafficOnPanic = message.failTrafficOnPanic;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<LocalityLbConfig_ZoneAwareLbConfig>): LocalityLbConfig_ZoneAwareLbConfig {
     return LocalityLbConfig_ZoneAwareLbConfig.fromPartial(base ?? {});
   },
@@ -259,6 +285,11 @@ export const LocalityLbConfig_LocalityWeightedLbConfig: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(_: LocalityLbConfig_LocalityWeightedLbConfig): unknown {
+    const obj: any = {};
+    return obj;
   },
 
   create(base?: DeepPartial<LocalityLbConfig_LocalityWeightedLbConfig>): LocalityLbConfig_LocalityWeightedLbConfig {
@@ -342,6 +373,20 @@ export const SlowStartConfig: MessageFns<
     }
   },
 
+  toJSON(message: SlowStartConfig): unknown {
+    const obj: any = {};
+    if (message.slowStartWindow !== undefined) {
+      obj.slowStartWindow = Duration.toJSON(message.slowStartWindow);
+    }
+    if (message.aggression !== undefined) {
+      obj.aggression = RuntimeDouble.toJSON(message.aggression);
+    }
+    if (message.minWeightPercent !== undefined) {
+      obj.minWeightPercent = Percent.toJSON(message.minWeightPercent);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<SlowStartConfig>): SlowStartConfig {
     return SlowStartConfig.fromPartial(base ?? {});
   },
@@ -373,6 +418,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -88,6 +88,20 @@ export const LeastRequest: MessageFns<
     }
   },
 
+  toJSON(message: LeastRequest): unknown {
+    const obj: any = {};
+    if (message.choiceCount !== undefined) {
+      obj.choiceCount = message.choiceCount;
+    }
+    if (message.slowStartConfig !== undefined) {
+      obj.slowStartConfig = SlowStartConfig.toJSON(message.slowStartConfig);
+    }
+    if (message.localityLbConfig !== undefined) {
+      obj.localityLbConfig = LocalityLbConfig.toJSON(message.localityLbConfig);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<LeastRequest>): LeastRequest {
     return LeastRequest.fromPartial(base ?? {});
   },
@@ -117,6 +131,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

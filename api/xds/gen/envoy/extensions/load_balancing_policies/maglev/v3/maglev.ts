@@ -60,6 +60,14 @@ export const Maglev: MessageFns<Maglev, "envoy.extensions.load_balancing_policie
     }
   },
 
+  toJSON(message: Maglev): unknown {
+    const obj: any = {};
+    if (message.tableSize !== undefined) {
+      obj.tableSize = message.tableSize;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Maglev>): Maglev {
     return Maglev.fromPartial(base ?? {});
   },
@@ -83,6 +91,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -59,6 +59,14 @@ export const PickFirst: MessageFns<PickFirst, "envoy.extensions.load_balancing_p
     }
   },
 
+  toJSON(message: PickFirst): unknown {
+    const obj: any = {};
+    if (message.shuffleAddressList !== false) {
+      obj.shuffleAddressList = message.shuffleAddressList;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<PickFirst>): PickFirst {
     return PickFirst.fromPartial(base ?? {});
   },
@@ -82,6 +90,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -47,6 +47,11 @@ export const Random: MessageFns<Random, "envoy.extensions.load_balancing_policie
     }
   },
 
+  toJSON(_: Random): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
   create(base?: DeepPartial<Random>): Random {
     return Random.fromPartial(base ?? {});
   },
@@ -69,6 +74,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -49,6 +49,20 @@ export function ringHash_HashFunctionFromJSON(object: any): RingHash_HashFunctio
   }
 }
 
+export function ringHash_HashFunctionToJSON(object: RingHash_HashFunction): string {
+  switch (object) {
+    case RingHash_HashFunction.DEFAULT_HASH:
+      return "DEFAULT_HASH";
+    case RingHash_HashFunction.XX_HASH:
+      return "XX_HASH";
+    case RingHash_HashFunction.MURMUR_HASH_2:
+      return "MURMUR_HASH_2";
+    case RingHash_HashFunction.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function ringHash_HashFunctionToNumber(object: RingHash_HashFunction): number {
   switch (object) {
     case RingHash_HashFunction.DEFAULT_HASH:
@@ -132,6 +146,20 @@ export const RingHash: MessageFns<RingHash, "envoy.extensions.load_balancing_pol
     }
   },
 
+  toJSON(message: RingHash): unknown {
+    const obj: any = {};
+    if (message.hashFunction !== RingHash_HashFunction.DEFAULT_HASH) {
+      obj.hashFunction = ringHash_HashFunctionToJSON(message.hashFunction);
+    }
+    if (message.minimumRingSize !== undefined) {
+      obj.minimumRingSize = message.minimumRingSize;
+    }
+    if (message.maximumRingSize !== undefined) {
+      obj.maximumRingSize = message.maximumRingSize;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RingHash>): RingHash {
     return RingHash.fromPartial(base ?? {});
   },
@@ -157,6 +185,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -73,6 +73,17 @@ export const RoundRobin: MessageFns<RoundRobin, "envoy.extensions.load_balancing
       }
     },
 
+    toJSON(message: RoundRobin): unknown {
+      const obj: any = {};
+      if (message.slowStartConfig !== undefined) {
+        obj.slowStartConfig = SlowStartConfig.toJSON(message.slowStartConfig);
+      }
+      if (message.localityLbConfig !== undefined) {
+        obj.localityLbConfig = LocalityLbConfig.toJSON(message.localityLbConfig);
+      }
+      return obj;
+    },
+
     create(base?: DeepPartial<RoundRobin>): RoundRobin {
       return RoundRobin.fromPartial(base ?? {});
     },
@@ -101,6 +112,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -63,6 +63,14 @@ export const WrrLocality: MessageFns<
     }
   },
 
+  toJSON(message: WrrLocality): unknown {
+    const obj: any = {};
+    if (message.endpointPickingPolicy !== undefined) {
+      obj.endpointPickingPolicy = LoadBalancingPolicy.toJSON(message.endpointPickingPolicy);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<WrrLocality>): WrrLocality {
     return WrrLocality.fromPartial(base ?? {});
   },
@@ -89,6 +97,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -47,6 +47,11 @@ export const RawBuffer: MessageFns<RawBuffer, "envoy.extensions.transport_socket
     }
   },
 
+  toJSON(_: RawBuffer): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
   create(base?: DeepPartial<RawBuffer>): RawBuffer {
     return RawBuffer.fromPartial(base ?? {});
   },
@@ -69,6 +74,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -60,6 +60,24 @@ export function tlsParameters_TlsProtocolFromJSON(object: any): TlsParameters_Tl
   }
 }
 
+export function tlsParameters_TlsProtocolToJSON(object: TlsParameters_TlsProtocol): string {
+  switch (object) {
+    case TlsParameters_TlsProtocol.TLS_AUTO:
+      return "TLS_AUTO";
+    case TlsParameters_TlsProtocol.TLSv1_0:
+      return "TLSv1_0";
+    case TlsParameters_TlsProtocol.TLSv1_1:
+      return "TLSv1_1";
+    case TlsParameters_TlsProtocol.TLSv1_2:
+      return "TLSv1_2";
+    case TlsParameters_TlsProtocol.TLSv1_3:
+      return "TLSv1_3";
+    case TlsParameters_TlsProtocol.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function tlsParameters_TlsProtocolToNumber(object: TlsParameters_TlsProtocol): number {
   switch (object) {
     case TlsParameters_TlsProtocol.TLS_AUTO:
@@ -144,6 +162,26 @@ export function subjectAltNameMatcher_SanTypeFromJSON(object: any): SubjectAltNa
     case "UNRECOGNIZED":
     default:
       return SubjectAltNameMatcher_SanType.UNRECOGNIZED;
+  }
+}
+
+export function subjectAltNameMatcher_SanTypeToJSON(object: SubjectAltNameMatcher_SanType): string {
+  switch (object) {
+    case SubjectAltNameMatcher_SanType.SAN_TYPE_UNSPECIFIED:
+      return "SAN_TYPE_UNSPECIFIED";
+    case SubjectAltNameMatcher_SanType.EMAIL:
+      return "EMAIL";
+    case SubjectAltNameMatcher_SanType.DNS:
+      return "DNS";
+    case SubjectAltNameMatcher_SanType.URI:
+      return "URI";
+    case SubjectAltNameMatcher_SanType.IP_ADDRESS:
+      return "IP_ADDRESS";
+    case SubjectAltNameMatcher_SanType.OTHER_NAME:
+      return "OTHER_NAME";
+    case SubjectAltNameMatcher_SanType.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
   }
 }
 
@@ -233,6 +271,17 @@ export const TlsParameters: MessageFns<TlsParameters, "envoy.extensions.transpor
     }
   },
 
+  toJSON(message: TlsParameters): unknown {
+    const obj: any = {};
+    if (message.tlsMinimumProtocolVersion !== TlsParameters_TlsProtocol.TLS_AUTO) {
+      obj.tlsMinimumProtocolVersion = tlsParameters_TlsProtocolToJSON(message.tlsMinimumProtocolVersion);
+    }
+    if (message.tlsMaximumProtocolVersion !== TlsParameters_TlsProtocol.TLS_AUTO) {
+      obj.tlsMaximumProtocolVersion = tlsParameters_TlsProtocolToJSON(message.tlsMaximumProtocolVersion);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<TlsParameters>): TlsParameters {
     return TlsParameters.fromPartial(base ?? {});
   },
@@ -303,6 +352,17 @@ export const CertificateProviderPluginInstance: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: CertificateProviderPluginInstance): unknown {
+    const obj: any = {};
+    if (message.instanceName !== "") {
+      obj.instanceName = message.instanceName;
+    }
+    if (message.certificateName !== "") {
+      obj.certificateName = message.certificateName;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<CertificateProviderPluginInstance>): CertificateProviderPluginInstance {
@@ -421,6 +481,31 @@ export const CertificateValidationContext: MessageFns<
     }
   },
 
+  toJSON(message: CertificateValidationContext): unknown {
+    const obj: any = {};
+    if (message.trustedCa !== undefined) {
+      obj.trustedCa = DataSource.toJSON(message.trustedCa);
+    }
+    if (message.crl !== undefined) {
+      obj.crl = DataSource.toJSON(message.crl);
+    }
+    if (message.matchSubjectAltNames?.length) {
+      obj.matchSubjectAltNames = message.matchSubjectAltNames.map((e) => StringMatcher.toJSON(e));
+    }
+    if (message.customValidatorConfig !== undefined) {
+      obj.customValidatorConfig = TypedExtensionConfig.toJSON(message.customValidatorConfig);
+    }
+    if (message.caCertificateProviderInstance !== undefined) {
+      obj.caCertificateProviderInstance = CertificateProviderPluginInstance.toJSON(
+        message.caCertificateProviderInstance,
+      );
+    }
+    if (message.matchTypedSubjectAltNames?.length) {
+      obj.matchTypedSubjectAltNames = message.matchTypedSubjectAltNames.map((e) => SubjectAltNameMatcher.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<CertificateValidationContext>): CertificateValidationContext {
     return CertificateValidationContext.fromPartial(base ?? {});
   },
@@ -506,6 +591,17 @@ export const SubjectAltNameMatcher: MessageFns<
     }
   },
 
+  toJSON(message: SubjectAltNameMatcher): unknown {
+    const obj: any = {};
+    if (message.sanType !== SubjectAltNameMatcher_SanType.SAN_TYPE_UNSPECIFIED) {
+      obj.sanType = subjectAltNameMatcher_SanTypeToJSON(message.sanType);
+    }
+    if (message.matcher !== undefined) {
+      obj.matcher = StringMatcher.toJSON(message.matcher);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<SubjectAltNameMatcher>): SubjectAltNameMatcher {
     return SubjectAltNameMatcher.fromPartial(base ?? {});
   },
@@ -577,6 +673,17 @@ export const TlsCertificate: MessageFns<TlsCertificate, "envoy.extensions.transp
     }
   },
 
+  toJSON(message: TlsCertificate): unknown {
+    const obj: any = {};
+    if (message.certificateChain !== undefined) {
+      obj.certificateChain = DataSource.toJSON(message.certificateChain);
+    }
+    if (message.privateKey !== undefined) {
+      obj.privateKey = DataSource.toJSON(message.privateKey);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<TlsCertificate>): TlsCertificate {
     return TlsCertificate.fromPartial(base ?? {});
   },
@@ -605,6 +712,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -82,6 +82,17 @@ export const SdsSecretConfig: MessageFns<SdsSecretConfig, "envoy.extensions.tran
       }
     },
 
+    toJSON(message: SdsSecretConfig): unknown {
+      const obj: any = {};
+      if (message.name !== "") {
+        obj.name = message.name;
+      }
+      if (message.sdsConfig !== undefined) {
+        obj.sdsConfig = ConfigSource.toJSON(message.sdsConfig);
+      }
+      return obj;
+    },
+
     create(base?: DeepPartial<SdsSecretConfig>): SdsSecretConfig {
       return SdsSecretConfig.fromPartial(base ?? {});
     },
@@ -169,6 +180,19 @@ export const Secret: MessageFns<Secret, "envoy.extensions.transport_sockets.tls.
     }
   },
 
+  toJSON(message: Secret): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.type?.$case === "tlsCertificate") {
+      obj.tlsCertificate = TlsCertificate.toJSON(message.type.value);
+    } else if (message.type?.$case === "validationContext") {
+      obj.validationContext = CertificateValidationContext.toJSON(message.type.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Secret>): Secret {
     return Secret.fromPartial(base ?? {});
   },
@@ -209,6 +233,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -192,6 +192,37 @@ export const CommonTlsContext: MessageFns<
     }
   },
 
+  toJSON(message: CommonTlsContext): unknown {
+    const obj: any = {};
+    if (message.tlsParams !== undefined) {
+      obj.tlsParams = TlsParameters.toJSON(message.tlsParams);
+    }
+    if (message.tlsCertificates?.length) {
+      obj.tlsCertificates = message.tlsCertificates.map((e) => TlsCertificate.toJSON(e));
+    }
+    if (message.validationContextType?.$case === "validationContext") {
+      obj.validationContext = CertificateValidationContext.toJSON(message.validationContextType.value);
+    } else if (message.validationContextType?.$case === "validationContextSdsSecretConfig") {
+      obj.validationContextSdsSecretConfig = SdsSecretConfig.toJSON(message.validationContextType.value);
+    } else if (message.validationContextType?.$case === "combinedValidationContext") {
+      obj.combinedValidationContext = CommonTlsContext_CombinedCertificateValidationContext.toJSON(
+        message.validationContextType.value,
+      );
+    }
+    if (message.alpnProtocols?.length) {
+      obj.alpnProtocols = message.alpnProtocols;
+    }
+    if (message.tlsCertificateSdsSecretConfigs?.length) {
+      obj.tlsCertificateSdsSecretConfigs = message.tlsCertificateSdsSecretConfigs.map((e) => SdsSecretConfig.toJSON(e));
+    }
+    if (message.tlsCertificateProviderInstance !== undefined) {
+      obj.tlsCertificateProviderInstance = CertificateProviderPluginInstance.toJSON(
+        message.tlsCertificateProviderInstance,
+      );
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<CommonTlsContext>): CommonTlsContext {
     return CommonTlsContext.fromPartial(base ?? {});
   },
@@ -307,6 +338,17 @@ export const CommonTlsContext_CombinedCertificateValidationContext: MessageFns<
     }
   },
 
+  toJSON(message: CommonTlsContext_CombinedCertificateValidationContext): unknown {
+    const obj: any = {};
+    if (message.defaultValidationContext !== undefined) {
+      obj.defaultValidationContext = CertificateValidationContext.toJSON(message.defaultValidationContext);
+    }
+    if (message.validationContextSdsSecretConfig !== undefined) {
+      obj.validationContextSdsSecretConfig = SdsSecretConfig.toJSON(message.validationContextSdsSecretConfig);
+    }
+    return obj;
+  },
+
   create(
     base?: DeepPartial<CommonTlsContext_CombinedCertificateValidationContext>,
   ): CommonTlsContext_CombinedCertificateValidationContext {
@@ -400,6 +442,20 @@ export const UpstreamTlsContext: MessageFns<
     }
   },
 
+  toJSON(message: UpstreamTlsContext): unknown {
+    const obj: any = {};
+    if (message.commonTlsContext !== undefined) {
+      obj.commonTlsContext = CommonTlsContext.toJSON(message.commonTlsContext);
+    }
+    if (message.sni !== "") {
+      obj.sni = message.sni;
+    }
+    if (message.autoHostSni !== false) {
+      obj.autoHostSni = message.autoHostSni;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<UpstreamTlsContext>): UpstreamTlsContext {
     return UpstreamTlsContext.fromPartial(base ?? {});
   },
@@ -475,6 +531,17 @@ export const DownstreamTlsContext: MessageFns<
     }
   },
 
+  toJSON(message: DownstreamTlsContext): unknown {
+    const obj: any = {};
+    if (message.commonTlsContext !== undefined) {
+      obj.commonTlsContext = CommonTlsContext.toJSON(message.commonTlsContext);
+    }
+    if (message.requireClientCertificate !== undefined) {
+      obj.requireClientCertificate = message.requireClientCertificate;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<DownstreamTlsContext>): DownstreamTlsContext {
     return DownstreamTlsContext.fromPartial(base ?? {});
   },
@@ -501,6 +568,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -80,6 +80,17 @@ export const SPIFFECertValidatorConfig: MessageFns<
     }
   },
 
+  toJSON(message: SPIFFECertValidatorConfig): unknown {
+    const obj: any = {};
+    if (message.trustDomains?.length) {
+      obj.trustDomains = message.trustDomains.map((e) => SPIFFECertValidatorConfig_TrustDomain.toJSON(e));
+    }
+    if (message.trustBundles !== undefined) {
+      obj.trustBundles = DataSource.toJSON(message.trustBundles);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<SPIFFECertValidatorConfig>): SPIFFECertValidatorConfig {
     return SPIFFECertValidatorConfig.fromPartial(base ?? {});
   },
@@ -154,6 +165,17 @@ export const SPIFFECertValidatorConfig_TrustDomain: MessageFns<
     }
   },
 
+  toJSON(message: SPIFFECertValidatorConfig_TrustDomain): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.trustBundle !== undefined) {
+      obj.trustBundle = DataSource.toJSON(message.trustBundle);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<SPIFFECertValidatorConfig_TrustDomain>): SPIFFECertValidatorConfig_TrustDomain {
     return SPIFFECertValidatorConfig_TrustDomain.fromPartial(base ?? {});
   },
@@ -180,6 +202,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

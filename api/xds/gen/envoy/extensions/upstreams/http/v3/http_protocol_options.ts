@@ -138,6 +138,23 @@ export const HttpProtocolOptions: MessageFns<
     }
   },
 
+  toJSON(message: HttpProtocolOptions): unknown {
+    const obj: any = {};
+    if (message.commonHttpProtocolOptions !== undefined) {
+      obj.commonHttpProtocolOptions = HttpProtocolOptions1.toJSON(message.commonHttpProtocolOptions);
+    }
+    if (message.upstreamProtocolOptions?.$case === "explicitHttpConfig") {
+      obj.explicitHttpConfig = HttpProtocolOptions_ExplicitHttpConfig.toJSON(message.upstreamProtocolOptions.value);
+    } else if (message.upstreamProtocolOptions?.$case === "useDownstreamProtocolConfig") {
+      obj.useDownstreamProtocolConfig = HttpProtocolOptions_UseDownstreamHttpConfig.toJSON(
+        message.upstreamProtocolOptions.value,
+      );
+    } else if (message.upstreamProtocolOptions?.$case === "autoConfig") {
+      obj.autoConfig = HttpProtocolOptions_AutoHttpConfig.toJSON(message.upstreamProtocolOptions.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpProtocolOptions>): HttpProtocolOptions {
     return HttpProtocolOptions.fromPartial(base ?? {});
   },
@@ -249,6 +266,16 @@ export const HttpProtocolOptions_ExplicitHttpConfig: MessageFns<
     }
   },
 
+  toJSON(message: HttpProtocolOptions_ExplicitHttpConfig): unknown {
+    const obj: any = {};
+    if (message.protocolConfig?.$case === "httpProtocolOptions") {
+      obj.httpProtocolOptions = Http1ProtocolOptions.toJSON(message.protocolConfig.value);
+    } else if (message.protocolConfig?.$case === "http2ProtocolOptions") {
+      obj.http2ProtocolOptions = Http2ProtocolOptions.toJSON(message.protocolConfig.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpProtocolOptions_ExplicitHttpConfig>): HttpProtocolOptions_ExplicitHttpConfig {
     return HttpProtocolOptions_ExplicitHttpConfig.fromPartial(base ?? {});
   },
@@ -342,6 +369,17 @@ export const HttpProtocolOptions_UseDownstreamHttpConfig: MessageFns<
     }
   },
 
+  toJSON(message: HttpProtocolOptions_UseDownstreamHttpConfig): unknown {
+    const obj: any = {};
+    if (message.httpProtocolOptions !== undefined) {
+      obj.httpProtocolOptions = Http1ProtocolOptions.toJSON(message.httpProtocolOptions);
+    }
+    if (message.http2ProtocolOptions !== undefined) {
+      obj.http2ProtocolOptions = Http2ProtocolOptions.toJSON(message.http2ProtocolOptions);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpProtocolOptions_UseDownstreamHttpConfig>): HttpProtocolOptions_UseDownstreamHttpConfig {
     return HttpProtocolOptions_UseDownstreamHttpConfig.fromPartial(base ?? {});
   },
@@ -420,6 +458,17 @@ export const HttpProtocolOptions_AutoHttpConfig: MessageFns<
     }
   },
 
+  toJSON(message: HttpProtocolOptions_AutoHttpConfig): unknown {
+    const obj: any = {};
+    if (message.httpProtocolOptions !== undefined) {
+      obj.httpProtocolOptions = Http1ProtocolOptions.toJSON(message.httpProtocolOptions);
+    }
+    if (message.http2ProtocolOptions !== undefined) {
+      obj.http2ProtocolOptions = Http2ProtocolOptions.toJSON(message.http2ProtocolOptions);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpProtocolOptions_AutoHttpConfig>): HttpProtocolOptions_AutoHttpConfig {
     return HttpProtocolOptions_AutoHttpConfig.fromPartial(base ?? {});
   },
@@ -448,6 +497,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

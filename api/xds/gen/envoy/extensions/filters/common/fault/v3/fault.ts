@@ -95,6 +95,19 @@ export const FaultDelay: MessageFns<FaultDelay, "envoy.extensions.filters.common
     }
   },
 
+  toJSON(message: FaultDelay): unknown {
+    const obj: any = {};
+    if (message.faultDelaySecifier?.$case === "fixedDelay") {
+      obj.fixedDelay = Duration.toJSON(message.faultDelaySecifier.value);
+    } else if (message.faultDelaySecifier?.$case === "headerDelay") {
+      obj.headerDelay = FaultDelay_HeaderDelay.toJSON(message.faultDelaySecifier.value);
+    }
+    if (message.percentage !== undefined) {
+      obj.percentage = FractionalPercent.toJSON(message.percentage);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<FaultDelay>): FaultDelay {
     return FaultDelay.fromPartial(base ?? {});
   },
@@ -166,6 +179,11 @@ export const FaultDelay_HeaderDelay: MessageFns<
     }
   },
 
+  toJSON(_: FaultDelay_HeaderDelay): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
   create(base?: DeepPartial<FaultDelay_HeaderDelay>): FaultDelay_HeaderDelay {
     return FaultDelay_HeaderDelay.fromPartial(base ?? {});
   },
@@ -188,6 +206,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -60,6 +60,11 @@ export const Cors: MessageFns<Cors, "envoy.extensions.filters.http.cors.v3.Cors"
     }
   },
 
+  toJSON(_: Cors): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
   create(base?: DeepPartial<Cors>): Cors {
     return Cors.fromPartial(base ?? {});
   },
@@ -182,6 +187,32 @@ export const CorsPolicy: MessageFns<CorsPolicy, "envoy.extensions.filters.http.c
     }
   },
 
+  toJSON(message: CorsPolicy): unknown {
+    const obj: any = {};
+    if (message.allowOriginStringMatch?.length) {
+      obj.allowOriginStringMatch = message.allowOriginStringMatch.map((e) => StringMatcher.toJSON(e));
+    }
+    if (message.allowMethods !== "") {
+      obj.allowMethods = message.allowMethods;
+    }
+    if (message.allowHeaders !== "") {
+      obj.allowHeaders = message.allowHeaders;
+    }
+    if (message.exposeHeaders !== "") {
+      obj.exposeHeaders = message.exposeHeaders;
+    }
+    if (message.maxAge !== "") {
+      obj.maxAge = message.maxAge;
+    }
+    if (message.allowCredentials !== undefined) {
+      obj.allowCredentials = message.allowCredentials;
+    }
+    if (message.filterEnabled !== undefined) {
+      obj.filterEnabled = RuntimeFractionalPercent.toJSON(message.filterEnabled);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<CorsPolicy>): CorsPolicy {
     return CorsPolicy.fromPartial(base ?? {});
   },
@@ -213,6 +244,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -110,6 +110,23 @@ export const HTTPFault: MessageFns<HTTPFault, "envoy.extensions.filters.http.fau
     }
   },
 
+  toJSON(message: HTTPFault): unknown {
+    const obj: any = {};
+    if (message.delay !== undefined) {
+      obj.delay = FaultDelay.toJSON(message.delay);
+    }
+    if (message.abort !== undefined) {
+      obj.abort = FaultAbort.toJSON(message.abort);
+    }
+    if (message.headers?.length) {
+      obj.headers = message.headers.map((e) => HeaderMatcher.toJSON(e));
+    }
+    if (message.maxActiveFaults !== undefined) {
+      obj.maxActiveFaults = message.maxActiveFaults;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HTTPFault>): HTTPFault {
     return HTTPFault.fromPartial(base ?? {});
   },
@@ -209,6 +226,21 @@ export const FaultAbort: MessageFns<FaultAbort, "envoy.extensions.filters.http.f
     }
   },
 
+  toJSON(message: FaultAbort): unknown {
+    const obj: any = {};
+    if (message.errorType?.$case === "httpStatus") {
+      obj.httpStatus = Math.round(message.errorType.value);
+    } else if (message.errorType?.$case === "headerAbort") {
+      obj.headerAbort = FaultAbort_HeaderAbort.toJSON(message.errorType.value);
+    } else if (message.errorType?.$case === "grpcStatus") {
+      obj.grpcStatus = Math.round(message.errorType.value);
+    }
+    if (message.percentage !== undefined) {
+      obj.percentage = FractionalPercent.toJSON(message.percentage);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<FaultAbort>): FaultAbort {
     return FaultAbort.fromPartial(base ?? {});
   },
@@ -283,6 +315,11 @@ export const FaultAbort_HeaderAbort: MessageFns<
     }
   },
 
+  toJSON(_: FaultAbort_HeaderAbort): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
   create(base?: DeepPartial<FaultAbort_HeaderAbort>): FaultAbort_HeaderAbort {
     return FaultAbort_HeaderAbort.fromPartial(base ?? {});
   },
@@ -305,6 +342,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

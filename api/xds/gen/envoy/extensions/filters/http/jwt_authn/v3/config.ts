@@ -151,6 +151,23 @@ export const JwtAuthentication: MessageFns<
     }
   },
 
+  toJSON(message: JwtAuthentication): unknown {
+    const obj: any = {};
+    if (message.providers) {
+      const entries = globalThis.Object.entries(message.providers) as [string, JwtProvider][];
+      if (entries.length > 0) {
+        obj.providers = {};
+        entries.forEach(([k, v]) => {
+          obj.providers[k] = JwtProvider.toJSON(v);
+        });
+      }
+    }
+    if (message.rules?.length) {
+      obj.rules = message.rules.map((e) => RequirementRule.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<JwtAuthentication>): JwtAuthentication {
     return JwtAuthentication.fromPartial(base ?? {});
   },
@@ -229,6 +246,17 @@ export const JwtAuthentication_ProvidersEntry: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: JwtAuthentication_ProvidersEntry): unknown {
+    const obj: any = {};
+    if (message.key !== "") {
+      obj.key = message.key;
+    }
+    if (message.value !== undefined) {
+      obj.value = JwtProvider.toJSON(message.value);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<JwtAuthentication_ProvidersEntry>): JwtAuthentication_ProvidersEntry {
@@ -316,6 +344,19 @@ export const RequirementRule: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: RequirementRule): unknown {
+    const obj: any = {};
+    if (message.match !== undefined) {
+      obj.match = RouteMatch.toJSON(message.match);
+    }
+    if (message.requirementType?.$case === "requires") {
+      obj.requires = JwtRequirement.toJSON(message.requirementType.value);
+    } else if (message.requirementType?.$case === "requirementName") {
+      obj.requirementName = message.requirementType.value;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<RequirementRule>): RequirementRule {
@@ -529,6 +570,46 @@ export const JwtProvider: MessageFns<JwtProvider, "envoy.extensions.filters.http
     }
   },
 
+  toJSON(message: JwtProvider): unknown {
+    const obj: any = {};
+    if (message.issuer !== "") {
+      obj.issuer = message.issuer;
+    }
+    if (message.audiences?.length) {
+      obj.audiences = message.audiences;
+    }
+    if (message.jwksSourceSpecifier?.$case === "remoteJwks") {
+      obj.remoteJwks = RemoteJwks.toJSON(message.jwksSourceSpecifier.value);
+    } else if (message.jwksSourceSpecifier?.$case === "localJwks") {
+      obj.localJwks = DataSource.toJSON(message.jwksSourceSpecifier.value);
+    }
+    if (message.forward !== false) {
+      obj.forward = message.forward;
+    }
+    if (message.fromHeaders?.length) {
+      obj.fromHeaders = message.fromHeaders.map((e) => JwtHeader.toJSON(e));
+    }
+    if (message.fromParams?.length) {
+      obj.fromParams = message.fromParams;
+    }
+    if (message.forwardPayloadHeader !== "") {
+      obj.forwardPayloadHeader = message.forwardPayloadHeader;
+    }
+    if (message.payloadInMetadata !== "") {
+      obj.payloadInMetadata = message.payloadInMetadata;
+    }
+    if (message.clockSkewSeconds !== 0) {
+      obj.clockSkewSeconds = Math.round(message.clockSkewSeconds);
+    }
+    if (message.fromCookies?.length) {
+      obj.fromCookies = message.fromCookies;
+    }
+    if (message.claimToHeaders?.length) {
+      obj.claimToHeaders = message.claimToHeaders.map((e) => JwtClaimToHeader.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<JwtProvider>): JwtProvider {
     return JwtProvider.fromPartial(base ?? {});
   },
@@ -626,6 +707,17 @@ export const JwtHeader: MessageFns<JwtHeader, "envoy.extensions.filters.http.jwt
     }
   },
 
+  toJSON(message: JwtHeader): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.valuePrefix !== "") {
+      obj.valuePrefix = message.valuePrefix;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<JwtHeader>): JwtHeader {
     return JwtHeader.fromPartial(base ?? {});
   },
@@ -696,6 +788,17 @@ export const JwtClaimToHeader: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: JwtClaimToHeader): unknown {
+    const obj: any = {};
+    if (message.headerName !== "") {
+      obj.headerName = message.headerName;
+    }
+    if (message.claimName !== "") {
+      obj.claimName = message.claimName;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<JwtClaimToHeader>): JwtClaimToHeader {
@@ -778,6 +881,20 @@ export const RemoteJwks: MessageFns<RemoteJwks, "envoy.extensions.filters.http.j
     }
   },
 
+  toJSON(message: RemoteJwks): unknown {
+    const obj: any = {};
+    if (message.httpUri !== undefined) {
+      obj.httpUri = HttpUri.toJSON(message.httpUri);
+    }
+    if (message.cacheDuration !== undefined) {
+      obj.cacheDuration = Duration.toJSON(message.cacheDuration);
+    }
+    if (message.asyncFetch !== undefined) {
+      obj.asyncFetch = JwksAsyncFetch.toJSON(message.asyncFetch);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RemoteJwks>): RemoteJwks {
     return RemoteJwks.fromPartial(base ?? {});
   },
@@ -852,6 +969,17 @@ export const JwksAsyncFetch: MessageFns<JwksAsyncFetch, "envoy.extensions.filter
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: JwksAsyncFetch): unknown {
+    const obj: any = {};
+    if (message.fastListener !== false) {
+      obj.fastListener = message.fastListener;
+    }
+    if (message.failedRefetchDuration !== undefined) {
+      obj.failedRefetchDuration = Duration.toJSON(message.failedRefetchDuration);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<JwksAsyncFetch>): JwksAsyncFetch {
@@ -967,6 +1095,22 @@ export const JwtRequirement: MessageFns<JwtRequirement, "envoy.extensions.filter
     }
   },
 
+  toJSON(message: JwtRequirement): unknown {
+    const obj: any = {};
+    if (message.requiresType?.$case === "providerName") {
+      obj.providerName = message.requiresType.value;
+    } else if (message.requiresType?.$case === "requiresAny") {
+      obj.requiresAny = JwtRequirementOrList.toJSON(message.requiresType.value);
+    } else if (message.requiresType?.$case === "requiresAll") {
+      obj.requiresAll = JwtRequirementAndList.toJSON(message.requiresType.value);
+    } else if (message.requiresType?.$case === "allowMissingOrFailed") {
+      obj.allowMissingOrFailed = Empty.toJSON(message.requiresType.value);
+    } else if (message.requiresType?.$case === "allowMissing") {
+      obj.allowMissing = Empty.toJSON(message.requiresType.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<JwtRequirement>): JwtRequirement {
     return JwtRequirement.fromPartial(base ?? {});
   },
@@ -1064,6 +1208,14 @@ export const JwtRequirementOrList: MessageFns<
     }
   },
 
+  toJSON(message: JwtRequirementOrList): unknown {
+    const obj: any = {};
+    if (message.requirements?.length) {
+      obj.requirements = message.requirements.map((e) => JwtRequirement.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<JwtRequirementOrList>): JwtRequirementOrList {
     return JwtRequirementOrList.fromPartial(base ?? {});
   },
@@ -1124,6 +1276,14 @@ export const JwtRequirementAndList: MessageFns<
     }
   },
 
+  toJSON(message: JwtRequirementAndList): unknown {
+    const obj: any = {};
+    if (message.requirements?.length) {
+      obj.requirements = message.requirements.map((e) => JwtRequirement.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<JwtRequirementAndList>): JwtRequirementAndList {
     return JwtRequirementAndList.fromPartial(base ?? {});
   },
@@ -1147,6 +1307,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -150,6 +150,35 @@ export const LocalRateLimit: MessageFns<
     }
   },
 
+  toJSON(message: LocalRateLimit): unknown {
+    const obj: any = {};
+    if (message.statPrefix !== "") {
+      obj.statPrefix = message.statPrefix;
+    }
+    if (message.status !== undefined) {
+      obj.status = HttpStatus.toJSON(message.status);
+    }
+    if (message.tokenBucket !== undefined) {
+      obj.tokenBucket = TokenBucket.toJSON(message.tokenBucket);
+    }
+    if (message.filterEnabled !== undefined) {
+      obj.filterEnabled = RuntimeFractionalPercent.toJSON(message.filterEnabled);
+    }
+    if (message.filterEnforced !== undefined) {
+      obj.filterEnforced = RuntimeFractionalPercent.toJSON(message.filterEnforced);
+    }
+    if (message.responseHeadersToAdd?.length) {
+      obj.responseHeadersToAdd = message.responseHeadersToAdd.map((e) => HeaderValueOption.toJSON(e));
+    }
+    if (message.descriptors?.length) {
+      obj.descriptors = message.descriptors.map((e) => LocalRateLimitDescriptor.toJSON(e));
+    }
+    if (message.localRateLimitPerDownstreamConnection !== false) {
+      obj.localRateLimitPerDownstreamConnection = message.localRateLimitPerDownstreamConnection;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<LocalRateLimit>): LocalRateLimit {
     return LocalRateLimit.fromPartial(base ?? {});
   },
@@ -188,6 +217,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

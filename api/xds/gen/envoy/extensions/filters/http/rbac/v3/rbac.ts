@@ -76,6 +76,17 @@ export const RBAC: MessageFns<RBAC, "envoy.extensions.filters.http.rbac.v3.RBAC"
     }
   },
 
+  toJSON(message: RBAC): unknown {
+    const obj: any = {};
+    if (message.rules !== undefined) {
+      obj.rules = RBAC1.toJSON(message.rules);
+    }
+    if (message.shadowRules !== undefined) {
+      obj.shadowRules = RBAC1.toJSON(message.shadowRules);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RBAC>): RBAC {
     return RBAC.fromPartial(base ?? {});
   },
@@ -136,6 +147,14 @@ export const RBACPerRoute: MessageFns<RBACPerRoute, "envoy.extensions.filters.ht
     }
   },
 
+  toJSON(message: RBACPerRoute): unknown {
+    const obj: any = {};
+    if (message.rbac !== undefined) {
+      obj.rbac = RBAC.toJSON(message.rbac);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RBACPerRoute>): RBACPerRoute {
     return RBACPerRoute.fromPartial(base ?? {});
   },
@@ -159,6 +178,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

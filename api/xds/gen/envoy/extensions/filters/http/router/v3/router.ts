@@ -59,6 +59,14 @@ export const Router: MessageFns<Router, "envoy.extensions.filters.http.router.v3
     }
   },
 
+  toJSON(message: Router): unknown {
+    const obj: any = {};
+    if (message.suppressEnvoyHeaders !== false) {
+      obj.suppressEnvoyHeaders = message.suppressEnvoyHeaders;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<Router>): Router {
     return Router.fromPartial(base ?? {});
   },
@@ -82,6 +90,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -67,6 +67,14 @@ export const StatefulSession: MessageFns<
     }
   },
 
+  toJSON(message: StatefulSession): unknown {
+    const obj: any = {};
+    if (message.sessionState !== undefined) {
+      obj.sessionState = TypedExtensionConfig.toJSON(message.sessionState);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<StatefulSession>): StatefulSession {
     return StatefulSession.fromPartial(base ?? {});
   },
@@ -142,6 +150,16 @@ export const StatefulSessionPerRoute: MessageFns<
     }
   },
 
+  toJSON(message: StatefulSessionPerRoute): unknown {
+    const obj: any = {};
+    if (message.override?.$case === "disabled") {
+      obj.disabled = message.override.value;
+    } else if (message.override?.$case === "statefulSession") {
+      obj.statefulSession = StatefulSession.toJSON(message.override.value);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<StatefulSessionPerRoute>): StatefulSessionPerRoute {
     return StatefulSessionPerRoute.fromPartial(base ?? {});
   },
@@ -178,6 +196,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -50,6 +50,11 @@ export const HttpInspector: MessageFns<
     }
   },
 
+  toJSON(_: HttpInspector): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpInspector>): HttpInspector {
     return HttpInspector.fromPartial(base ?? {});
   },
@@ -72,6 +77,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

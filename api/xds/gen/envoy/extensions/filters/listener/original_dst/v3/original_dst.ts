@@ -47,6 +47,11 @@ export const OriginalDst: MessageFns<OriginalDst, "envoy.extensions.filters.list
     }
   },
 
+  toJSON(_: OriginalDst): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
   create(base?: DeepPartial<OriginalDst>): OriginalDst {
     return OriginalDst.fromPartial(base ?? {});
   },
@@ -69,6 +74,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

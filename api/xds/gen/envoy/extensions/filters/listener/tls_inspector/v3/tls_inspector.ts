@@ -48,6 +48,11 @@ export const TlsInspector: MessageFns<TlsInspector, "envoy.extensions.filters.li
       }
     },
 
+    toJSON(_: TlsInspector): unknown {
+      const obj: any = {};
+      return obj;
+    },
+
     create(base?: DeepPartial<TlsInspector>): TlsInspector {
       return TlsInspector.fromPartial(base ?? {});
     },
@@ -70,6 +75,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -94,6 +94,22 @@ export function httpConnectionManager_CodecTypeFromJSON(object: any): HttpConnec
   }
 }
 
+export function httpConnectionManager_CodecTypeToJSON(object: HttpConnectionManager_CodecType): string {
+  switch (object) {
+    case HttpConnectionManager_CodecType.AUTO:
+      return "AUTO";
+    case HttpConnectionManager_CodecType.HTTP1:
+      return "HTTP1";
+    case HttpConnectionManager_CodecType.HTTP2:
+      return "HTTP2";
+    case HttpConnectionManager_CodecType.HTTP3:
+      return "HTTP3";
+    case HttpConnectionManager_CodecType.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
 export function httpConnectionManager_CodecTypeToNumber(object: HttpConnectionManager_CodecType): number {
   switch (object) {
     case HttpConnectionManager_CodecType.AUTO:
@@ -146,6 +162,22 @@ export function httpConnectionManager_ServerHeaderTransformationFromJSON(
     case "UNRECOGNIZED":
     default:
       return HttpConnectionManager_ServerHeaderTransformation.UNRECOGNIZED;
+  }
+}
+
+export function httpConnectionManager_ServerHeaderTransformationToJSON(
+  object: HttpConnectionManager_ServerHeaderTransformation,
+): string {
+  switch (object) {
+    case HttpConnectionManager_ServerHeaderTransformation.OVERWRITE:
+      return "OVERWRITE";
+    case HttpConnectionManager_ServerHeaderTransformation.APPEND_IF_ABSENT:
+      return "APPEND_IF_ABSENT";
+    case HttpConnectionManager_ServerHeaderTransformation.PASS_THROUGH:
+      return "PASS_THROUGH";
+    case HttpConnectionManager_ServerHeaderTransformation.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
   }
 }
 
@@ -209,6 +241,26 @@ export function httpConnectionManager_ForwardClientCertDetailsFromJSON(
     case "UNRECOGNIZED":
     default:
       return HttpConnectionManager_ForwardClientCertDetails.UNRECOGNIZED;
+  }
+}
+
+export function httpConnectionManager_ForwardClientCertDetailsToJSON(
+  object: HttpConnectionManager_ForwardClientCertDetails,
+): string {
+  switch (object) {
+    case HttpConnectionManager_ForwardClientCertDetails.SANITIZE:
+      return "SANITIZE";
+    case HttpConnectionManager_ForwardClientCertDetails.FORWARD_ONLY:
+      return "FORWARD_ONLY";
+    case HttpConnectionManager_ForwardClientCertDetails.APPEND_FORWARD:
+      return "APPEND_FORWARD";
+    case HttpConnectionManager_ForwardClientCertDetails.SANITIZE_SET:
+      return "SANITIZE_SET";
+    case HttpConnectionManager_ForwardClientCertDetails.ALWAYS_FORWARD_ONLY:
+      return "ALWAYS_FORWARD_ONLY";
+    case HttpConnectionManager_ForwardClientCertDetails.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
   }
 }
 
@@ -279,6 +331,26 @@ export function httpConnectionManager_PathWithEscapedSlashesActionFromJSON(
     case "UNRECOGNIZED":
     default:
       return HttpConnectionManager_PathWithEscapedSlashesAction.UNRECOGNIZED;
+  }
+}
+
+export function httpConnectionManager_PathWithEscapedSlashesActionToJSON(
+  object: HttpConnectionManager_PathWithEscapedSlashesAction,
+): string {
+  switch (object) {
+    case HttpConnectionManager_PathWithEscapedSlashesAction.IMPLEMENTATION_SPECIFIC_DEFAULT:
+      return "IMPLEMENTATION_SPECIFIC_DEFAULT";
+    case HttpConnectionManager_PathWithEscapedSlashesAction.KEEP_UNCHANGED:
+      return "KEEP_UNCHANGED";
+    case HttpConnectionManager_PathWithEscapedSlashesAction.REJECT_REQUEST:
+      return "REJECT_REQUEST";
+    case HttpConnectionManager_PathWithEscapedSlashesAction.UNESCAPE_AND_REDIRECT:
+      return "UNESCAPE_AND_REDIRECT";
+    case HttpConnectionManager_PathWithEscapedSlashesAction.UNESCAPE_AND_FORWARD:
+      return "UNESCAPE_AND_FORWARD";
+    case HttpConnectionManager_PathWithEscapedSlashesAction.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
   }
 }
 
@@ -747,6 +819,108 @@ export const HttpConnectionManager: MessageFns<
     }
   },
 
+  toJSON(message: HttpConnectionManager): unknown {
+    const obj: any = {};
+    if (message.codecType !== HttpConnectionManager_CodecType.AUTO) {
+      obj.codecType = httpConnectionManager_CodecTypeToJSON(message.codecType);
+    }
+    if (message.statPrefix !== "") {
+      obj.statPrefix = message.statPrefix;
+    }
+    if (message.routeSpecifier?.$case === "rds") {
+      obj.rds = Rds.toJSON(message.routeSpecifier.value);
+    } else if (message.routeSpecifier?.$case === "routeConfig") {
+      obj.routeConfig = RouteConfiguration.toJSON(message.routeSpecifier.value);
+    }
+    if (message.httpFilters?.length) {
+      obj.httpFilters = message.httpFilters.map((e) => HttpFilter.toJSON(e));
+    }
+    if (message.tracing !== undefined) {
+      obj.tracing = HttpConnectionManager_Tracing.toJSON(message.tracing);
+    }
+    if (message.httpProtocolOptions !== undefined) {
+      obj.httpProtocolOptions = Http1ProtocolOptions.toJSON(message.httpProtocolOptions);
+    }
+    if (message.http2ProtocolOptions !== undefined) {
+      obj.http2ProtocolOptions = Http2ProtocolOptions.toJSON(message.http2ProtocolOptions);
+    }
+    if (message.serverName !== "") {
+      obj.serverName = message.serverName;
+    }
+    if (message.drainTimeout !== undefined) {
+      obj.drainTimeout = Duration.toJSON(message.drainTimeout);
+    }
+    if (message.accessLog?.length) {
+      obj.accessLog = message.accessLog.map((e) => AccessLog.toJSON(e));
+    }
+    if (message.useRemoteAddress !== undefined) {
+      obj.useRemoteAddress = message.useRemoteAddress;
+    }
+    if (message.generateRequestId !== undefined) {
+      obj.generateRequestId = message.generateRequestId;
+    }
+    if (message.forwardClientCertDetails !== HttpConnectionManager_ForwardClientCertDetails.SANITIZE) {
+      obj.forwardClientCertDetails = httpConnectionManager_ForwardClientCertDetailsToJSON(
+        message.forwardClientCertDetails,
+      );
+    }
+    if (message.setCurrentClientCertDetails !== undefined) {
+      obj.setCurrentClientCertDetails = HttpConnectionManager_SetCurrentClientCertDetails.toJSON(
+        message.setCurrentClientCertDetails,
+      );
+    }
+    if (message.xffNumTrustedHops !== 0) {
+      obj.xffNumTrustedHops = Math.round(message.xffNumTrustedHops);
+    }
+    if (message.upgradeConfigs?.length) {
+      obj.upgradeConfigs = message.upgradeConfigs.map((e) => HttpConnectionManager_UpgradeConfig.toJSON(e));
+    }
+    if (message.streamIdleTimeout !== undefined) {
+      obj.streamIdleTimeout = Duration.toJSON(message.streamIdleTimeout);
+    }
+    if (message.requestTimeout !== undefined) {
+      obj.requestTimeout = Duration.toJSON(message.requestTimeout);
+    }
+    if (message.normalizePath !== undefined) {
+      obj.normalizePath = message.normalizePath;
+    }
+    if (message.preserveExternalRequestId !== false) {
+      obj.preserveExternalRequestId = message.preserveExternalRequestId;
+    }
+    if (message.mergeSlashes !== false) {
+      obj.mergeSlashes = message.mergeSlashes;
+    }
+    if (message.serverHeaderTransformation !== HttpConnectionManager_ServerHeaderTransformation.OVERWRITE) {
+      obj.serverHeaderTransformation = httpConnectionManager_ServerHeaderTransformationToJSON(
+        message.serverHeaderTransformation,
+      );
+    }
+    if (message.commonHttpProtocolOptions !== undefined) {
+      obj.commonHttpProtocolOptions = HttpProtocolOptions.toJSON(message.commonHttpProtocolOptions);
+    }
+    if (message.localReplyConfig !== undefined) {
+      obj.localReplyConfig = LocalReplyConfig.toJSON(message.localReplyConfig);
+    }
+    if (message.stripMatchingHostPort !== false) {
+      obj.stripMatchingHostPort = message.stripMatchingHostPort;
+    }
+    if (message.requestHeadersTimeout !== undefined) {
+      obj.requestHeadersTimeout = Duration.toJSON(message.requestHeadersTimeout);
+    }
+    if (message.stripPortMode?.$case === "stripAnyHostPort") {
+      obj.stripAnyHostPort = message.stripPortMode.value;
+    }
+    if (
+      message.pathWithEscapedSlashesAction !==
+        HttpConnectionManager_PathWithEscapedSlashesAction.IMPLEMENTATION_SPECIFIC_DEFAULT
+    ) {
+      obj.pathWithEscapedSlashesAction = httpConnectionManager_PathWithEscapedSlashesActionToJSON(
+        message.pathWithEscapedSlashesAction,
+      );
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpConnectionManager>): HttpConnectionManager {
     return HttpConnectionManager.fromPartial(base ?? {});
   },
@@ -917,6 +1091,23 @@ export const HttpConnectionManager_Tracing: MessageFns<
     }
   },
 
+  toJSON(message: HttpConnectionManager_Tracing): unknown {
+    const obj: any = {};
+    if (message.clientSampling !== undefined) {
+      obj.clientSampling = Percent.toJSON(message.clientSampling);
+    }
+    if (message.randomSampling !== undefined) {
+      obj.randomSampling = Percent.toJSON(message.randomSampling);
+    }
+    if (message.overallSampling !== undefined) {
+      obj.overallSampling = Percent.toJSON(message.overallSampling);
+    }
+    if (message.verbose !== false) {
+      obj.verbose = message.verbose;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpConnectionManager_Tracing>): HttpConnectionManager_Tracing {
     return HttpConnectionManager_Tracing.fromPartial(base ?? {});
   },
@@ -1034,6 +1225,26 @@ export const HttpConnectionManager_SetCurrentClientCertDetails: MessageFns<
     }
   },
 
+  toJSON(message: HttpConnectionManager_SetCurrentClientCertDetails): unknown {
+    const obj: any = {};
+    if (message.subject !== undefined) {
+      obj.subject = message.subject;
+    }
+    if (message.cert !== false) {
+      obj.cert = message.cert;
+    }
+    if (message.dns !== false) {
+      obj.dns = message.dns;
+    }
+    if (message.uri !== false) {
+      obj.uri = message.uri;
+    }
+    if (message.chain !== false) {
+      obj.chain = message.chain;
+    }
+    return obj;
+  },
+
   create(
     base?: DeepPartial<HttpConnectionManager_SetCurrentClientCertDetails>,
   ): HttpConnectionManager_SetCurrentClientCertDetails {
@@ -1113,6 +1324,17 @@ export const HttpConnectionManager_UpgradeConfig: MessageFns<
     }
   },
 
+  toJSON(message: HttpConnectionManager_UpgradeConfig): unknown {
+    const obj: any = {};
+    if (message.upgradeType !== "") {
+      obj.upgradeType = message.upgradeType;
+    }
+    if (message.enabled !== undefined) {
+      obj.enabled = message.enabled;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpConnectionManager_UpgradeConfig>): HttpConnectionManager_UpgradeConfig {
     return HttpConnectionManager_UpgradeConfig.fromPartial(base ?? {});
   },
@@ -1183,6 +1405,17 @@ export const LocalReplyConfig: MessageFns<
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: LocalReplyConfig): unknown {
+    const obj: any = {};
+    if (message.mappers?.length) {
+      obj.mappers = message.mappers.map((e) => ResponseMapper.toJSON(e));
+    }
+    if (message.bodyFormat !== undefined) {
+      obj.bodyFormat = SubstitutionFormatString.toJSON(message.bodyFormat);
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<LocalReplyConfig>): LocalReplyConfig {
@@ -1292,6 +1525,26 @@ export const ResponseMapper: MessageFns<
     }
   },
 
+  toJSON(message: ResponseMapper): unknown {
+    const obj: any = {};
+    if (message.filter !== undefined) {
+      obj.filter = AccessLogFilter.toJSON(message.filter);
+    }
+    if (message.statusCode !== undefined) {
+      obj.statusCode = message.statusCode;
+    }
+    if (message.body !== undefined) {
+      obj.body = DataSource.toJSON(message.body);
+    }
+    if (message.bodyFormatOverride !== undefined) {
+      obj.bodyFormatOverride = SubstitutionFormatString.toJSON(message.bodyFormatOverride);
+    }
+    if (message.headersToAdd?.length) {
+      obj.headersToAdd = message.headersToAdd.map((e) => HeaderValueOption.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<ResponseMapper>): ResponseMapper {
     return ResponseMapper.fromPartial(base ?? {});
   },
@@ -1368,6 +1621,17 @@ export const Rds: MessageFns<Rds, "envoy.extensions.filters.network.http_connect
     } finally {
       (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
     }
+  },
+
+  toJSON(message: Rds): unknown {
+    const obj: any = {};
+    if (message.configSource !== undefined) {
+      obj.configSource = ConfigSource.toJSON(message.configSource);
+    }
+    if (message.routeConfigName !== "") {
+      obj.routeConfigName = message.routeConfigName;
+    }
+    return obj;
   },
 
   create(base?: DeepPartial<Rds>): Rds {
@@ -1468,6 +1732,23 @@ export const HttpFilter: MessageFns<
     }
   },
 
+  toJSON(message: HttpFilter): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.configType?.$case === "typedConfig") {
+      obj.typedConfig = Any.toJSON(message.configType.value);
+    }
+    if (message.isOptional !== false) {
+      obj.isOptional = message.isOptional;
+    }
+    if (message.disabled !== false) {
+      obj.disabled = message.disabled;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HttpFilter>): HttpFilter {
     return HttpFilter.fromPartial(base ?? {});
   },
@@ -1501,6 +1782,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

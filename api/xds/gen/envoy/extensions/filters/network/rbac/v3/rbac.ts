@@ -84,6 +84,20 @@ export const RBAC: MessageFns<RBAC, "envoy.extensions.filters.network.rbac.v3.RB
     }
   },
 
+  toJSON(message: RBAC): unknown {
+    const obj: any = {};
+    if (message.rules !== undefined) {
+      obj.rules = RBAC1.toJSON(message.rules);
+    }
+    if (message.shadowRules !== undefined) {
+      obj.shadowRules = RBAC1.toJSON(message.shadowRules);
+    }
+    if (message.statPrefix !== "") {
+      obj.statPrefix = message.statPrefix;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<RBAC>): RBAC {
     return RBAC.fromPartial(base ?? {});
   },
@@ -111,6 +125,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -177,6 +177,37 @@ export const TcpProxy: MessageFns<TcpProxy, "envoy.extensions.filters.network.tc
     }
   },
 
+  toJSON(message: TcpProxy): unknown {
+    const obj: any = {};
+    if (message.statPrefix !== "") {
+      obj.statPrefix = message.statPrefix;
+    }
+    if (message.clusterSpecifier?.$case === "cluster") {
+      obj.cluster = message.clusterSpecifier.value;
+    } else if (message.clusterSpecifier?.$case === "weightedClusters") {
+      obj.weightedClusters = TcpProxy_WeightedCluster.toJSON(message.clusterSpecifier.value);
+    }
+    if (message.accessLog?.length) {
+      obj.accessLog = message.accessLog.map((e) => AccessLog.toJSON(e));
+    }
+    if (message.maxConnectAttempts !== undefined) {
+      obj.maxConnectAttempts = message.maxConnectAttempts;
+    }
+    if (message.idleTimeout !== undefined) {
+      obj.idleTimeout = Duration.toJSON(message.idleTimeout);
+    }
+    if (message.metadataMatch !== undefined) {
+      obj.metadataMatch = Metadata.toJSON(message.metadataMatch);
+    }
+    if (message.hashPolicy?.length) {
+      obj.hashPolicy = message.hashPolicy.map((e) => HashPolicy.toJSON(e));
+    }
+    if (message.maxDownstreamConnectionDuration !== undefined) {
+      obj.maxDownstreamConnectionDuration = Duration.toJSON(message.maxDownstreamConnectionDuration);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<TcpProxy>): TcpProxy {
     return TcpProxy.fromPartial(base ?? {});
   },
@@ -267,6 +298,14 @@ export const TcpProxy_WeightedCluster: MessageFns<
     }
   },
 
+  toJSON(message: TcpProxy_WeightedCluster): unknown {
+    const obj: any = {};
+    if (message.clusters?.length) {
+      obj.clusters = message.clusters.map((e) => TcpProxy_WeightedCluster_ClusterWeight.toJSON(e));
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<TcpProxy_WeightedCluster>): TcpProxy_WeightedCluster {
     return TcpProxy_WeightedCluster.fromPartial(base ?? {});
   },
@@ -349,6 +388,20 @@ export const TcpProxy_WeightedCluster_ClusterWeight: MessageFns<
     }
   },
 
+  toJSON(message: TcpProxy_WeightedCluster_ClusterWeight): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    if (message.weight !== 0) {
+      obj.weight = Math.round(message.weight);
+    }
+    if (message.metadataMatch !== undefined) {
+      obj.metadataMatch = Metadata.toJSON(message.metadataMatch);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<TcpProxy_WeightedCluster_ClusterWeight>): TcpProxy_WeightedCluster_ClusterWeight {
     return TcpProxy_WeightedCluster_ClusterWeight.fromPartial(base ?? {});
   },
@@ -376,6 +429,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

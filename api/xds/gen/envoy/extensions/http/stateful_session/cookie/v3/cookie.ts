@@ -63,6 +63,14 @@ export const CookieBasedSessionState: MessageFns<
     }
   },
 
+  toJSON(message: CookieBasedSessionState): unknown {
+    const obj: any = {};
+    if (message.cookie !== undefined) {
+      obj.cookie = Cookie.toJSON(message.cookie);
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<CookieBasedSessionState>): CookieBasedSessionState {
     return CookieBasedSessionState.fromPartial(base ?? {});
   },
@@ -88,6 +96,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -62,6 +62,14 @@ export const HeaderBasedSessionState: MessageFns<
     }
   },
 
+  toJSON(message: HeaderBasedSessionState): unknown {
+    const obj: any = {};
+    if (message.name !== "") {
+      obj.name = message.name;
+    }
+    return obj;
+  },
+
   create(base?: DeepPartial<HeaderBasedSessionState>): HeaderBasedSessionState {
     return HeaderBasedSessionState.fromPartial(base ?? {});
   },
@@ -85,6 +93,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }

@@ -50,6 +50,11 @@ export const PreviousHostsPredicate: MessageFns<
     }
   },
 
+  toJSON(_: PreviousHostsPredicate): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
   create(base?: DeepPartial<PreviousHostsPredicate>): PreviousHostsPredicate {
     return PreviousHostsPredicate.fromPartial(base ?? {});
   },
@@ -72,6 +77,7 @@ export interface MessageFns<T, V extends string> {
   readonly $type: V;
   encode(message: T, writer?: BinaryWriter): BinaryWriter;
   decode(input: BinaryReader | Uint8Array, length?: number): T;
+  toJSON(message: T): unknown;
   create(base?: DeepPartial<T>): T;
   fromPartial(object: DeepPartial<T>): T;
 }
