@@ -46,8 +46,15 @@ export class Output {
   end = 0;
   /** Bytes that the sink holds and the operating system has not taken. Updated by flush and by {@link taken}. */
   pending = 0;
-  /** Called when `buffered` has fallen below `lowWater` after it was above `highWater`. */
+  /** Bytes handed to the sink since the beginning. */
+  written = 0;
+  /** Called when `buffered` has fallen below half of `highWater` after {@link writable} was false. */
   onDrain: (() => void) | null = null;
+  /**
+   * Called after every flush and every {@link taken}, when {@link delivered} may have advanced. Never from inside a
+   * method that a codec writes with, so the codec may call receivers from it.
+   */
+  onProgress: (() => void) | null = null;
 
   readonly #sink: OutputSink;
   readonly #queue: FlushQueue;
@@ -67,6 +74,16 @@ export class Output {
     return this.end + this.pending;
   }
 
+  /** Position in the byte stream where the next byte goes. */
+  get position(): number {
+    return this.written + this.end;
+  }
+
+  /** Position in the byte stream up to which the operating system has taken everything. */
+  get delivered(): number {
+    return this.written - this.pending;
+  }
+
   /** False when the writer should wait for {@link onDrain}. */
   get writable(): boolean {
     if (this.end + this.pending < this.highWater) return true;
@@ -76,10 +93,7 @@ export class Output {
 
   /** Makes room for `size` more bytes and schedules a flush; the caller writes at `end` and advances it. */
   ensure(size: number): void {
-    if (!this.#scheduled) {
-      this.#scheduled = true;
-      this.#queue.add(this);
-    }
+    if (!this.#scheduled) this.#schedule();
     if (this.end + size <= this.bytes.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.end + size));
     this.bytes.copy(grown, 0, 0, this.end);
@@ -100,17 +114,28 @@ export class Output {
       this.end += value.length;
       return;
     }
-    this.flushNow();
-    if (!this.#closed) this.pending = this.#sink.write(value);
+    this.handOver();
+    if (this.#closed) return;
+    // The flush has nothing left to write, but reports progress when the caller has returned.
+    if (!this.#scheduled) this.#schedule();
+    this.written += value.length;
+    this.pending = this.#sink.write(value);
+  }
+
+  #schedule(): void {
+    this.#scheduled = true;
+    this.#queue.add(this);
   }
 
   /** Hands the waiting bytes to the sink. Called by the queue once per turn. */
   flush(): void {
     this.#scheduled = false;
-    this.flushNow();
+    this.handOver();
+    if (!this.#closed) this.#progressed();
   }
 
-  private flushNow(): void {
+  /** Hands the waiting bytes to the sink without any callback; the scheduled flush reports the progress later. */
+  handOver(): void {
     if (this.end === 0 || this.#closed) {
       this.end = 0;
       return;
@@ -126,16 +151,25 @@ export class Output {
       this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
     }
     this.end = 0;
+    this.written += bytes.length;
     this.pending = this.#sink.write(bytes);
   }
 
-  /** The sink reports how many bytes it still holds, after the operating system took some. */
+  /**
+   * The sink reports how many bytes it still holds, after the operating system took some. Not from inside its `write`,
+   * which returns the number instead.
+   */
   taken(pending: number): void {
     this.pending = pending;
+    if (!this.#closed) this.#progressed();
+  }
+
+  #progressed(): void {
     if (this.#above && this.buffered * 2 < this.highWater) {
       this.#above = false;
       this.onDrain?.();
     }
+    this.onProgress?.();
   }
 
   /** Drops what waits; later writes are ignored. */

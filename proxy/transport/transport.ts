@@ -1,0 +1,29 @@
+import type { Output } from './output.ts';
+
+/**
+ * What a codec may do to the connection under it. Implemented over sockets in listener and upstream, and over
+ * arrays in tests.
+ *
+ * In the other direction the owner of the transport calls three methods of the codec:
+ *  - `receive(bytes)`: bytes shorter than `BORROWED_BELOW` may be a read buffer that is used again; longer ones belong
+ *    to the codec, which may pass slices of them on. The owner never calls it after `closed`.
+ *  - `receiveEnd()`: the peer sent FIN (half-close); nothing more comes in.
+ *  - `closed(reason)`: the transport is gone. Exactly once, also after `destroy()` and after both sides sent FIN.
+ *
+ * No method here calls back into the codec before it returns: what follows from it is reported later.
+ */
+export interface Transport {
+  /** Where the codec writes. Nothing written after `end()` or `destroy()` is sent. */
+  readonly output: Output;
+  /** Stops reading. Bytes that were already read may still be delivered. Idempotent. */
+  pause(): void;
+  /** Reads again after {@link pause}. Idempotent. */
+  resume(): void;
+  /** Sends what waits in the output and then FIN; still reads. The transport closes when the peer's FIN is there too. */
+  end(): void;
+  /**
+   * Closes both directions at once and drops what waits in the output. The peer must be able to tell this from a clean
+   * end (TCP: RST; TLS: no close_notify), because a body that ends with the connection would look complete otherwise.
+   */
+  destroy(): void;
+}
