@@ -2,8 +2,11 @@ import type { Duration } from './gen/google/protobuf/duration.ts';
 
 /** A google.protobuf.Duration of `milliseconds`, which may have a fraction or be negative. */
 export function durationOf(milliseconds: number): Duration {
-  const seconds = Math.trunc(milliseconds / 1000);
-  return { seconds, nanos: Math.round((milliseconds - seconds * 1000) * 1e6) };
+  const whole = Math.trunc(milliseconds / 1000);
+  const nanos = Math.round((milliseconds - whole * 1000) * 1e6);
+  // Rounding may reach a full second; `+ 0` turns -0 into 0.
+  const carry = Math.trunc(nanos / 1e9);
+  return { seconds: whole + carry + 0, nanos: nanos - carry * 1e9 + 0 };
 }
 
 /** The length of a google.protobuf.Duration in milliseconds. */
