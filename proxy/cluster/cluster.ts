@@ -1,0 +1,132 @@
+import { createPicker, type Picker } from '../load-balancer/picker.ts';
+import type { ClusterConfig, EndpointsConfig } from './cluster-config.ts';
+import { Endpoint, endpointKey } from './endpoint.ts';
+import { buildView, type EndpointView } from './endpoint-view.ts';
+import { createServiceCounters, type ServiceCounters } from './service-counters.ts';
+
+/** What a cluster without a sample takes a request to last, in ms. */
+const UNKNOWN_LATENCY_MS = 10;
+
+/**
+ * A destination with its endpoints and what is going on with them. Lives as long as the name is subscribed to; the
+ * configuration is swapped, the counters and the endpoints that are still there stay.
+ */
+export class Cluster {
+  readonly name: string;
+  config: ClusterConfig;
+  /** Version of the endpoints; '' before the first. */
+  endpointsVersion: string;
+  /** All endpoints, ejected ones as well. */
+  endpoints: readonly Endpoint[];
+  /** Requests in flight; taken and given back by `admitRequest` and `releaseRequest`. */
+  activeRequests: number;
+  /** Retries in flight, waiting ones as well; taken and given back by `takeRetry` and `returnRetry`. */
+  activeRetries: number;
+  /** Endpoints that are ejected, as of the last view. */
+  ejected: number;
+  /** Counters of the Service, shared by its clusters. */
+  readonly counters: ServiceCounters;
+  #picker: Picker;
+  #view: EndpointView | null;
+  #stale: boolean;
+  #typicalMs: number;
+  #samples: number;
+
+  constructor(config: ClusterConfig, counters: ServiceCounters = createServiceCounters()) {
+    this.name = config.name;
+    this.config = config;
+    this.endpointsVersion = '';
+    this.endpoints = [];
+    this.activeRequests = 0;
+    this.activeRetries = 0;
+    this.ejected = 0;
+    this.counters = counters;
+    this.#picker = createPicker(config.balancing);
+    this.#view = null;
+    this.#stale = true;
+    this.#typicalMs = UNKNOWN_LATENCY_MS;
+    this.#samples = 0;
+  }
+
+  /** Swaps the configuration. */
+  update(config: ClusterConfig): void {
+    if (config.balancing !== this.config.balancing) this.#picker = createPicker(config.balancing);
+    this.config = config;
+  }
+
+  /** Takes over a list of endpoints; those that stay keep their state, those that are gone are told. */
+  updateEndpoints(config: EndpointsConfig): void {
+    const known = new Map<string, Endpoint>();
+    for (const endpoint of this.endpoints) known.set(endpoint.key, endpoint);
+    const next = new Map<string, Endpoint>();
+    for (const item of config.endpoints) {
+      const key = endpointKey(item);
+      if (next.has(key)) continue;
+      const endpoint = known.get(key);
+      if (endpoint === undefined) next.set(key, new Endpoint(item));
+      else {
+        endpoint.update(item);
+        next.set(key, endpoint);
+      }
+    }
+    this.endpoints = [...next.values()];
+    this.endpointsVersion = config.version;
+    this.#stale = true;
+    for (const endpoint of known.values()) {
+      if (!next.has(endpoint.key)) endpoint.remove();
+    }
+  }
+
+  /** The cluster is no longer subscribed to: its endpoints are told, and nothing can be picked. */
+  remove(): void {
+    this.updateEndpoints({ name: this.name, version: '', endpoints: [] });
+  }
+
+  /** An endpoint was ejected or changed in a way that concerns the choice. */
+  invalidate(): void {
+    this.#stale = true;
+  }
+
+  /** The endpoints that may be used at `now`, prepared for a pick. */
+  view(now: number): EndpointView {
+    const view = this.#view;
+    if (view !== null && !this.#stale && now < view.validUntil) return view;
+    return this.#rebuild(now);
+  }
+
+  /**
+   * Chooses an endpoint; null if there is none at all. Endpoints in `tried` are avoided while there are others. The
+   * caller begins the attempt at once (`beginAttempt`), so that the next pick sees it.
+   */
+  pick(tried: readonly Endpoint[], random: () => number, now: number): Endpoint | null {
+    return this.#picker.pick(this.view(now), tried, random, now);
+  }
+
+  /** Mean time to the response head over all endpoints, in ms; slow to change. */
+  get typicalMs(): number {
+    return this.#typicalMs;
+  }
+
+  /** Notes a sample for {@link typicalMs}: a plain mean of the first 64, then a moving one. */
+  observe(latencyMs: number): void {
+    if (this.#samples < 64) this.#samples++;
+    this.#typicalMs += (latencyMs - this.#typicalMs) / this.#samples;
+    if (this.#view !== null) this.#view.typicalMs = this.#typicalMs;
+  }
+
+  #rebuild(now: number): EndpointView {
+    let ejected = 0;
+    for (const endpoint of this.endpoints) {
+      if (endpoint.ejectedUntil > now) ejected++;
+      else if (endpoint.ejectedUntil > 0) {
+        endpoint.ejectedUntil = 0;
+        endpoint.probing = true;
+      }
+    }
+    this.ejected = ejected;
+    this.#view = buildView(this.endpoints, now, this.#view);
+    this.#view.typicalMs = this.#typicalMs;
+    this.#stale = false;
+    return this.#view;
+  }
+}
