@@ -11,6 +11,9 @@ export interface OutputSink {
    * Takes ownership of `bytes`. Returns how many bytes the sink holds that the operating system has not taken yet.
    */
   write(bytes: Buffer): number;
+  /** Several writes follow, which may become one; {@link uncork} ends them and returns what `write` would. */
+  cork?(): void;
+  uncork?(): number;
 }
 
 /** Flushes outputs together at the end of the current turn. One per process, passed to every connection. */
@@ -37,6 +40,7 @@ export class FlushQueue {
 }
 
 const INITIAL_BYTES = 4096;
+const NONE = Buffer.alloc(0);
 /** A buffer that grew beyond this is not kept after a flush. */
 const KEEP_BYTES = 65_536;
 
@@ -48,6 +52,10 @@ export class Output {
   pending = 0;
   /** Bytes handed to the sink since the beginning. */
   written = 0;
+  /** Bytes in {@link #segments}. */
+  #queued = 0;
+  /** What goes out before the scratch space, in order. */
+  readonly #segments: Buffer[] = [];
   /** Called when `buffered` has fallen below half of `highWater` after {@link writable} was false. */
   onDrain: (() => void) | null = null;
   /**
@@ -62,6 +70,7 @@ export class Output {
   #scheduled = false;
   #above = false;
   #closed = false;
+  #finished = false;
 
   constructor(sink: OutputSink, queue: FlushQueue, highWater = 65_536) {
     this.#sink = sink;
@@ -71,12 +80,12 @@ export class Output {
 
   /** Bytes accepted and not yet taken by the operating system. */
   get buffered(): number {
-    return this.end + this.pending;
+    return this.end + this.#queued + this.pending;
   }
 
   /** Position in the byte stream where the next byte goes. */
   get position(): number {
-    return this.written + this.end;
+    return this.written + this.#queued + this.end;
   }
 
   /** Position in the byte stream up to which the operating system has taken everything. */
@@ -86,7 +95,7 @@ export class Output {
 
   /** False when the writer should wait for {@link onDrain}. */
   get writable(): boolean {
-    if (this.end + this.pending < this.highWater) return true;
+    if (this.buffered < this.highWater) return true;
     this.#above = true;
     return false;
   }
@@ -114,12 +123,15 @@ export class Output {
       this.end += value.length;
       return;
     }
-    this.handOver();
-    if (this.#closed) return;
-    // The flush has nothing left to write, but reports progress when the caller has returned.
     if (!this.#scheduled) this.#schedule();
-    this.written += value.length;
-    this.pending = this.#sink.write(value);
+    if (this.#closed || this.#finished) return;
+    if (this.end > 0) this.#enqueue(this.#takeScratch());
+    this.#enqueue(value);
+  }
+
+  #enqueue(bytes: Buffer): void {
+    this.#segments.push(bytes);
+    this.#queued += bytes.length;
   }
 
   #schedule(): void {
@@ -130,29 +142,60 @@ export class Output {
   /** Hands the waiting bytes to the sink. Called by the queue once per turn. */
   flush(): void {
     this.#scheduled = false;
-    this.handOver();
+    this.#deliver();
     if (!this.#closed) this.#progressed();
   }
 
-  /** Hands the waiting bytes to the sink without any callback; the scheduled flush reports the progress later. */
-  handOver(): void {
-    if (this.end === 0 || this.#closed) {
+  /**
+   * Hands the waiting bytes over at once and ignores later ones, so that a transport can end the stream behind them.
+   * Progress is reported at the end of the turn.
+   */
+  finish(): void {
+    if (this.#finished || this.#closed) return;
+    if (!this.#scheduled) this.#schedule();
+    this.#deliver();
+    this.#finished = true;
+  }
+
+  #deliver(): void {
+    if (this.#closed || this.#finished) {
       this.end = 0;
       return;
     }
-    // The sink owns what it is given until the kernel has taken it, so the scratch buffer is copied out when
-    // small (a pooled slab, cheap) and given away when large.
-    let bytes: Buffer;
-    if (this.end * 2 <= this.bytes.length && this.bytes.length <= KEEP_BYTES) {
-      bytes = Buffer.allocUnsafe(this.end);
-      this.bytes.copy(bytes, 0, 0, this.end);
-    } else {
-      bytes = this.bytes.subarray(0, this.end);
-      this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    if (this.#segments.length > 0) this.#deliverSegments();
+    else if (this.end > 0) {
+      const bytes = this.#takeScratch();
+      this.written += bytes.length;
+      this.pending = this.#sink.write(bytes);
     }
+  }
+
+  #deliverSegments(): void {
+    const sink = this.#sink;
+    const segments = this.#segments;
+    if (this.end > 0) this.#enqueue(this.#takeScratch());
+    sink.cork?.();
+    for (let i = 0; i < segments.length; i++) this.pending = sink.write(segments[i]);
+    this.written += this.#queued;
+    this.#queued = 0;
+    segments.length = 0;
+    if (sink.uncork !== undefined) this.pending = sink.uncork();
+  }
+
+  /**
+   * The sink owns what it is given until the kernel has taken it, so the scratch space is copied out when small (a pooled
+   * slab, cheap) and given away when large.
+   */
+  #takeScratch(): Buffer {
+    const { bytes, end } = this;
     this.end = 0;
-    this.written += bytes.length;
-    this.pending = this.#sink.write(bytes);
+    if (end * 2 <= bytes.length && bytes.length <= KEEP_BYTES) {
+      const copy = Buffer.allocUnsafe(end);
+      bytes.copy(copy, 0, 0, end);
+      return copy;
+    }
+    this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    return bytes.subarray(0, end);
   }
 
   /**
@@ -175,6 +218,9 @@ export class Output {
   /** Drops what waits; later writes are ignored. */
   close(): void {
     this.#closed = true;
+    this.bytes = NONE;
     this.end = 0;
+    this.#segments.length = 0;
+    this.#queued = 0;
   }
 }

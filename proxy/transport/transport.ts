@@ -1,4 +1,12 @@
+import type { ResetReason } from '../exchange/stream.ts';
 import type { Output } from './output.ts';
+
+/** The three methods of a codec that the owner of its transport calls; see {@link Transport}. */
+export interface TransportUser {
+  receive(bytes: Buffer): void;
+  receiveEnd(): void;
+  closed(reason: ResetReason): void;
+}
 
 /**
  * What a codec may do to the connection under it. Implemented over sockets in listener and upstream, and over

@@ -1,0 +1,170 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { ResetReason } from '../exchange/stream.ts';
+import { type FlushQueue, Output, type OutputSink } from './output.ts';
+import { ReadBuffer } from './read-buffer.ts';
+import { type OnRead, resetOnDestroy } from './socket-handle.ts';
+import type { Transport, TransportUser } from './transport.ts';
+
+/** What all connections of a process share. */
+export interface TransportShared {
+  readonly queue: FlushQueue;
+  /** From `createSharedReadBuffer`. */
+  readonly readBuffer: Buffer;
+}
+
+const EMPTY = Buffer.alloc(0);
+
+/**
+ * A socket as a {@link Transport}: reads go to the user (a codec, or whoever looks at the first bytes), what the output
+ * collected goes to the socket once per turn.
+ *
+ *   new ──attach──▶ open ──end()──▶ ending ──FIN of the peer──▶ closed
+ *                    │                │
+ *                    └── destroy(), error, RST of the peer ──▶ closed        `detach` leaves without closing
+ */
+export class SocketTransport implements Transport, OutputSink {
+  readonly output: Output;
+  /** Gets what is read; may be replaced at any time. */
+  user: TransportUser;
+  /** Bytes read since the beginning. */
+  received = 0;
+  #socket: Socket | null = null;
+  #state: 'new' | 'open' | 'ending' | 'closed' = 'new';
+  #reason: ResetReason = 'connection-closed';
+  /** An empty write waits behind what the socket holds, to tell when it is gone. */
+  #marked = false;
+  #tls = false;
+  readonly #read: ReadBuffer;
+  readonly #onTaken: () => void;
+
+  constructor(shared: TransportShared, user: TransportUser, highWater?: number) {
+    this.output = new Output(this, shared.queue, highWater);
+    this.user = user;
+    this.#read = new ReadBuffer(shared.readBuffer);
+    this.#onTaken = () => {
+      this.#marked = false;
+      const socket = this.#socket;
+      if (socket === null || this.#state === 'closed') return;
+      this.output.taken(socket.writableLength);
+      this.#mark(socket);
+    };
+  }
+
+  /** To be given to the socket when it is made, so that it reads into our buffers. */
+  onread(): OnRead {
+    return {
+      buffer: () => this.#read.next(),
+      callback: (size, buffer) => {
+        this.received += size;
+        if (this.#state !== 'closed') this.user.receive(this.#read.take(buffer as Buffer, size));
+        return true;
+      },
+    };
+  }
+
+  /** Binds an open socket. `direct`: it was made with {@link onread}; otherwise its 'data' events are used. */
+  attach(socket: Socket, direct: boolean): void {
+    this.#socket = socket;
+    this.#state = 'open';
+    this.#tls = socket instanceof TLSSocket;
+    if (!direct) {
+      socket.on('data', (bytes: Buffer) => {
+        this.received += bytes.length;
+        if (this.#state !== 'closed') this.user.receive(bytes);
+      });
+    }
+    socket.on('end', () => {
+      if (this.#state !== 'closed') this.user.receiveEnd();
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (error.code === 'ETIMEDOUT') this.#reason = 'timeout';
+    });
+    socket.on('finish', () => {
+      if (this.#state !== 'closed') this.output.taken(0);
+    });
+    socket.on('close', () => this.#closed());
+  }
+
+  /** Gives the socket away, not reading; nothing more is told to the user. */
+  detach(): Socket | null {
+    const socket = this.#socket;
+    if (socket === null || this.#state !== 'open') return null;
+    this.#state = 'closed';
+    this.#socket = null;
+    socket.pause();
+    this.output.close();
+    return socket;
+  }
+
+  get socket(): Socket | null {
+    return this.#socket;
+  }
+
+  get closed(): boolean {
+    return this.#state === 'closed';
+  }
+
+  pause(): void {
+    this.#socket?.pause();
+  }
+
+  resume(): void {
+    this.#socket?.resume();
+  }
+
+  end(): void {
+    if (this.#state !== 'open') return;
+    this.#state = 'ending';
+    this.output.finish();
+    this.#socket?.end();
+  }
+
+  destroy(): void {
+    if (this.#state !== 'open' && this.#state !== 'ending') return;
+    this.output.close();
+    const socket = this.#socket;
+    if (socket === null || socket.destroyed) return;
+    resetOnDestroy(socket);
+    socket.destroy();
+  }
+
+  write(bytes: Buffer): number {
+    const socket = this.#socket;
+    if (socket === null || socket.destroyed) return 0;
+    // TLS takes bytes only after the turn, so every write is followed; TCP mostly at once, so few are.
+    if (this.#tls) {
+      socket.write(bytes, this.#onTaken);
+      return socket.writableLength;
+    }
+    socket.write(bytes);
+    return this.#mark(socket);
+  }
+
+  cork(): void {
+    this.#socket?.cork();
+  }
+
+  uncork(): number {
+    const socket = this.#socket;
+    if (socket === null || socket.destroyed) return 0;
+    socket.uncork();
+    return this.#mark(socket);
+  }
+
+  #mark(socket: Socket): number {
+    const held = socket.writableLength;
+    if (held === 0 || this.#tls || this.#marked || socket.writableCorked > 0 || socket.writableEnded)
+      return held;
+    this.#marked = true;
+    socket.write(EMPTY, this.#onTaken);
+    return held;
+  }
+
+  #closed(): void {
+    if (this.#state === 'closed') return;
+    this.#state = 'closed';
+    this.output.close();
+    this.user.closed(this.#reason);
+  }
+}
