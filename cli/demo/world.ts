@@ -12,8 +12,12 @@ import { metadataKey } from '../../api/xds/names.ts';
 import { type Child, startChild } from './child.ts';
 import { type Deployment, readDeployments } from './manifests.ts';
 
-/** Applications listen beside their sidecar's port, on the same address. */
 const APPLICATION_PORT_OFFSET = 10_000;
+/** Applications listen beside their sidecar's port, on the same address. */
+export function applicationPort(deployment: Deployment): number {
+  return deployment.port + APPLICATION_PORT_OFFSET;
+}
+
 const POLL_MS = 20;
 
 export interface Pod {
@@ -28,7 +32,8 @@ export interface Pod {
 /** Programs of the demo, as arguments of `node`. */
 export interface Programs {
   tulle: readonly string[];
-  application: readonly string[];
+  /** null: the Deployments' applications are started by somebody else, on {@link applicationPort}. */
+  application: readonly string[] | null;
 }
 
 export interface WorldOptions {
@@ -39,6 +44,8 @@ export interface WorldOptions {
   programs: Programs;
   /** Second octet of the pods' addresses: 127.<network>.0.0/16. */
   network: number;
+  /** Settings of a pod's sidecar besides those that it needs (api/sidecar.ts). */
+  sidecarSettings?: (deployment: Deployment, address: string) => Record<string, string>;
 }
 
 async function until(
@@ -129,14 +136,14 @@ export class World {
     const token = this.#issueToken(name, deployment);
     const proxy = `http://${address}:${ports.outbound}`;
     const application =
-      deployment.port === 0
+      deployment.port === 0 || this.#options.programs.application === null
         ? null
         : startChild(
             [...this.#options.programs.application, ...deployment.args],
             {
               ...deployment.env,
               HOST: address,
-              PORT: String(deployment.port + APPLICATION_PORT_OFFSET),
+              PORT: String(applicationPort(deployment)),
               HOSTNAME: name,
               VERSION: deployment.labels.version ?? '',
               // No redirection here, so the application is told of its sidecar in the usual way.
@@ -162,7 +169,8 @@ export class World {
         TULLE_INBOUND_LISTENERS:
           deployment.port === 0
             ? ''
-            : `${address}:${deployment.port}=${address}:${deployment.port + APPLICATION_PORT_OFFSET}`,
+            : `${address}:${deployment.port}=${address}:${applicationPort(deployment)}`,
+        ...this.#options.sidecarSettings?.(deployment, address),
       },
       this.path('logs', `${name}.sidecar.log`),
     );
@@ -173,7 +181,7 @@ export class World {
       `sidecar of ${name} being ready (see ${this.path('logs')})`,
     );
     if (application !== null && deployment.args[0] !== 'payments') {
-      const probe = `http://${address}:${deployment.port + APPLICATION_PORT_OFFSET}/_fault`;
+      const probe = `http://${address}:${applicationPort(deployment)}/_fault`;
       await until(async () => (await fetch(probe).catch(() => null)) !== null, `${name} listening`);
     }
     this.#writePod(name, deployment, address, true);
@@ -210,8 +218,9 @@ export class World {
 
   /** Makes a share of a pod's answers fail, from the next request on. */
   async fault(pod: Pod, rate: number): Promise<void> {
-    const port = pod.deployment.port + APPLICATION_PORT_OFFSET;
-    await fetch(`http://${pod.address}:${port}/_fault?rate=${rate}`, { method: 'PUT' });
+    await fetch(`http://${pod.address}:${applicationPort(pod.deployment)}/_fault?rate=${rate}`, {
+      method: 'PUT',
+    });
   }
 
   async metrics(pod: Pod): Promise<string> {
