@@ -1,0 +1,181 @@
+import type {
+  ClientStream,
+  FieldLines,
+  RequestHead,
+  ResetReason,
+  ResponseReceiver,
+} from '../exchange/stream.ts';
+import type { Output } from '../transport/output.ts';
+import type { Http1ClientConnection } from './client-connection.ts';
+import { writeChunk, writeHead } from './head-writer.ts';
+
+// Where the request is.
+/** The body has a declared length. */
+const FIXED = 0;
+const CHUNKED = 1;
+/** The tunnel is asked for and not there: bytes for it are kept, because the peer may refuse it (RFC 9110 §9.3.6). */
+const ASKING = 2;
+const TUNNEL = 3;
+const ENDED = 4;
+/** The connection is being closed because the sender did not keep to its Content-Length. */
+const ABORTED = 5;
+
+/** Methods whose request without a body says so, since servers expect one (RFC 9110 §8.6). */
+function expectsBody(method: string): boolean {
+  return method === 'POST' || method === 'PUT' || method === 'PATCH';
+}
+
+/** One request to an upstream, with the receiver of its response. */
+export class Http1ClientStream implements ClientStream {
+  readonly receiver: ResponseReceiver;
+  readonly isHead: boolean;
+  readonly isConnect: boolean;
+  /** The protocol asked for in an Upgrade field, '' without. */
+  readonly upgrade: string;
+  /** The receiver hears nothing more, and calls on the stream are ignored. */
+  dead = false;
+  /** The response is complete. */
+  answered = false;
+  /** Position in the output before the first byte of the request. */
+  readonly start: number;
+  readonly #connection: Http1ClientConnection;
+  readonly #output: Output;
+  #state = ENDED;
+  #remaining = 0;
+  #early: Buffer[] | null = null;
+  #earlyEnd = false;
+
+  /** Writes the head. */
+  constructor(
+    connection: Http1ClientConnection,
+    output: Output,
+    head: RequestHead,
+    end: boolean,
+    receiver: ResponseReceiver,
+  ) {
+    this.receiver = receiver;
+    this.isHead = head.method === 'HEAD';
+    this.isConnect = head.method === 'CONNECT';
+    this.upgrade = head.upgrade;
+    this.start = output.position;
+    this.#connection = connection;
+    this.#output = output;
+    if (this.isConnect || head.upgrade !== '') this.#state = ASKING;
+    else if (!end) this.#startBody(head.contentLength);
+    this.#writeHead(head);
+  }
+
+  #startBody(contentLength: number): void {
+    this.#state = contentLength >= 0 ? FIXED : CHUNKED;
+    this.#remaining = contentLength;
+  }
+
+  #writeHead(head: RequestHead): void {
+    const { method, fields } = head;
+    // TE is hop-by-hop, so Connection has to name it (RFC 9110 §10.1.4).
+    let connection = hasTe(fields) ? 'te' : '';
+    let last = '';
+    if (this.#state === FIXED) last = `content-length: ${this.#remaining}\r\n`;
+    else if (this.#state === CHUNKED) last = 'transfer-encoding: chunked\r\n';
+    else if (this.#state === ENDED && expectsBody(method)) last = 'content-length: 0\r\n';
+    if (head.upgrade !== '') {
+      last = `upgrade: ${head.upgrade}\r\n`;
+      connection = connection === '' ? 'upgrade' : 'te, upgrade';
+    }
+    if (connection !== '') last += `connection: ${connection}\r\n`;
+    const target = this.isConnect ? head.authority : head.path;
+    const start = `${method} ${target} HTTP/1.1\r\nhost: ${head.authority}\r\n`;
+    writeHead(this.#output, start, fields, `${last}\r\n`);
+  }
+
+  /** The request is written completely, or needs no more. */
+  get ended(): boolean {
+    return this.#state === ENDED;
+  }
+
+  get asksTunnel(): boolean {
+    return this.isConnect || this.upgrade !== '';
+  }
+
+  data(chunk: Buffer, end: boolean): boolean {
+    if (this.dead || this.#state === ENDED) return true;
+    if (this.#state === ASKING) return this.#keepEarly(chunk, end);
+    if (chunk.length > 0) {
+      if (this.#state === CHUNKED) writeChunk(this.#output, chunk);
+      else if (this.#state === FIXED) this.#fixed(chunk);
+      else if (this.#state === TUNNEL) this.#output.chunk(chunk);
+    }
+    if (end) {
+      if (this.#state === CHUNKED) this.#output.text('0\r\n\r\n');
+      this.#finish();
+    }
+    return this.#output.writable;
+  }
+
+  #fixed(chunk: Buffer): void {
+    this.#remaining -= chunk.length;
+    // More than declared would be read as the next request.
+    if (this.#remaining < 0) this.#abort();
+    else this.#output.chunk(chunk);
+  }
+
+  #abort(): void {
+    this.#state = ABORTED;
+    this.#connection.abort();
+  }
+
+  /** The sender's window bounds what is kept: its bytes are not consumed until the tunnel is there. */
+  #keepEarly(chunk: Buffer, end: boolean): boolean {
+    if (chunk.length > 0) (this.#early ??= []).push(Buffer.from(chunk));
+    if (end) this.#earlyEnd = true;
+    return false;
+  }
+
+  /** The peer has accepted the tunnel. */
+  tunnelOpened(): void {
+    this.#state = TUNNEL;
+    const early = this.#early;
+    this.#early = null;
+    if (early !== null) for (let i = 0; i < early.length; i++) this.#output.chunk(early[i]);
+    if (this.#earlyEnd) this.#finish();
+  }
+
+  /** The peer has answered without a tunnel: the request, which has no body, is complete. */
+  tunnelRefused(): void {
+    this.#state = ENDED;
+    this.#early = null;
+  }
+
+  /** Without the chunked coding there is no place for trailers; they are dropped (RFC 9110 §6.5.1). */
+  trailers(fields: FieldLines): void {
+    if (this.dead || this.#state === ENDED) return;
+    if (this.#state === CHUNKED) writeHead(this.#output, '0\r\n', fields, '\r\n');
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#state === ABORTED) return;
+    // Less than declared: the peer would take the next request for the rest.
+    if (this.#state === FIXED && this.#remaining !== 0) return this.#abort();
+    const wasTunnel = this.#state === TUNNEL;
+    this.#state = ENDED;
+    if (wasTunnel) this.#connection.tunnelHalfEnded();
+    else this.#connection.requestEnded(this);
+  }
+
+  /** Closes the connection, unless the exchange is complete in both directions. */
+  reset(_reason: ResetReason): void {
+    if (this.dead) return;
+    this.dead = true;
+    this.#connection.streamReset(this);
+  }
+
+  consumed(bytes: number): void {
+    if (!this.dead) this.#connection.consumed(bytes);
+  }
+}
+
+function hasTe(fields: FieldLines): boolean {
+  for (let i = 0; i < fields.length; i += 2) if (fields[i] === 'te') return true;
+  return false;
+}

@@ -1,0 +1,451 @@
+import type { FieldLines } from '../exchange/stream.ts';
+import { hasPort, parseAuthority } from './authority.ts';
+import { COLON, CR, HTAB, LF, METHOD, SP, TARGET, TOKEN, VALUE } from './bytes.ts';
+import { chooseUpgrade, isEndToEnd, isToken, listMembers, removeFields } from './connection-options.ts';
+import type { FieldCache } from './field-cache.ts';
+import * as field from './field-table.ts';
+import type { Http1Limits } from './limits.ts';
+import { REFUSALS, type Refusal } from './refusal.ts';
+
+/** More bytes are needed. */
+export const INCOMPLETE = 0;
+/** The head is refused; {@link HeadParser.refusal} says why. */
+export const REFUSED = -1;
+
+type Section = 'request' | 'response' | 'trailers';
+
+const NO_FIELDS: FieldLines = [];
+
+/**
+ * Parses a head that lies in one buffer. The methods return the offset after the head, or {@link INCOMPLETE}, or
+ * {@link REFUSED}; what they found is in the public fields until the next call. One parser serves all connections:
+ * parsing never calls anybody, so a connection reads the result before another one can overwrite it.
+ *
+ * Nothing is guessed: whatever two HTTP implementations could read differently is refused (RFC 9112 §11.2, §11.1).
+ */
+export class HeadParser {
+  refusal: Refusal = REFUSALS.requestLine;
+  method = '';
+  /** `http` or `https` from an absolute-form target, else ''. */
+  scheme = '';
+  authority = '';
+  path = '';
+  status = 0;
+  version: 10 | 11 = 11;
+  fields: FieldLines = NO_FIELDS;
+  /** Declared length in bytes, -1 without. */
+  contentLength = -1;
+  chunked = false;
+  /** Whether the message asks to keep the connection (RFC 9112 §9.3). */
+  keepAlive = true;
+  /** Protocol in an Upgrade field that the Connection field announces; lower-case, '' without. */
+  upgrade = '';
+  /** Whether the request expects 100-continue. */
+  expectContinue = false;
+  /** Seconds in a `Keep-Alive: timeout` parameter, -1 without. */
+  keepAliveSeconds = -1;
+
+  readonly #limits: Http1Limits;
+  readonly #cache: FieldCache;
+  #hosts = 0;
+  #host = '';
+  #target = '';
+  #hasTransferEncoding = false;
+  #close = false;
+  #keepAliveOption = false;
+  #upgradeOption = false;
+  #upgradeValue = '';
+  #teTrailers = false;
+  #named: string[] | null = null;
+  #lastHost = '';
+  #lastAuthority = '';
+
+  constructor(limits: Http1Limits, cache: FieldCache) {
+    this.#limits = limits;
+    this.#cache = cache;
+  }
+
+  parseRequest(bytes: Buffer, start: number, end: number): number {
+    this.#reset();
+    const stop = Math.min(end, start + this.#limits.maxHeadBytes);
+    const lineStop = Math.min(end, start + this.#limits.maxStartLineBytes);
+    let next = this.#requestLine(bytes, start, lineStop);
+    if (next === INCOMPLETE) return lineStop < end ? this.#refuse(REFUSALS.startLineBytes) : INCOMPLETE;
+    if (next === REFUSED) return REFUSED;
+    next = this.#fieldLines(bytes, next, stop, 'request');
+    if (next === INCOMPLETE) return stop < end ? this.#refuse(REFUSALS.headBytes) : INCOMPLETE;
+    if (next === REFUSED) return REFUSED;
+    return this.#interpretRequest() ? next : REFUSED;
+  }
+
+  parseResponse(bytes: Buffer, start: number, end: number): number {
+    this.#reset();
+    const stop = Math.min(end, start + this.#limits.maxHeadBytes);
+    const lineStop = Math.min(end, start + this.#limits.maxStartLineBytes);
+    let next = this.#statusLine(bytes, start, lineStop);
+    if (next === INCOMPLETE) return lineStop < end ? this.#refuse(REFUSALS.startLineBytes) : INCOMPLETE;
+    if (next === REFUSED) return REFUSED;
+    next = this.#fieldLines(bytes, next, stop, 'response');
+    if (next === INCOMPLETE) return stop < end ? this.#refuse(REFUSALS.headBytes) : INCOMPLETE;
+    if (next === REFUSED) return REFUSED;
+    return this.#interpretResponse() ? next : REFUSED;
+  }
+
+  /** Parses a trailer section with its final empty line; fields that trailers may not hold are left out. */
+  parseTrailers(bytes: Buffer, start: number, end: number): number {
+    this.fields = [];
+    return this.#fieldLines(bytes, start, end, 'trailers');
+  }
+
+  #reset(): void {
+    this.scheme = '';
+    this.fields = [];
+    this.contentLength = -1;
+    this.chunked = false;
+    this.upgrade = '';
+    this.expectContinue = false;
+    this.keepAliveSeconds = -1;
+    this.#hosts = 0;
+    this.#host = '';
+    this.#hasTransferEncoding = false;
+    this.#close = false;
+    this.#keepAliveOption = false;
+    this.#upgradeOption = false;
+    this.#upgradeValue = '';
+    this.#teTrailers = false;
+    this.#named = null;
+  }
+
+  #refuse(refusal: Refusal): number {
+    this.refusal = refusal;
+    return REFUSED;
+  }
+
+  #requestLine(bytes: Buffer, start: number, end: number): number {
+    let i = start;
+    let hash = 0;
+    while (i < end && METHOD[bytes[i]] !== 0) {
+      hash = (Math.imul(hash, 31) + bytes[i]) | 0;
+      i++;
+    }
+    if (i === end) return INCOMPLETE;
+    if (bytes[i] !== SP || i === start) {
+      return this.#refuse(i > start && bytes[i] < SP ? REFUSALS.requestLine : REFUSALS.method);
+    }
+    const methodEnd = i++;
+    const targetStart = i;
+    while (i < end && TARGET[bytes[i]] !== 0) i++;
+    if (i === end) return INCOMPLETE;
+    if (bytes[i] !== SP || i === targetStart) {
+      const malformed = i === targetStart || bytes[i] === CR || bytes[i] === LF;
+      return this.#refuse(malformed ? REFUSALS.requestLine : REFUSALS.target);
+    }
+    const targetEnd = i++;
+    const next = this.#versionAndCrlf(bytes, i, end);
+    if (next <= 0) return next;
+    this.method = knownMethod(bytes, start, methodEnd) || this.#cache.value(bytes, start, methodEnd);
+    this.#target = this.#cache.value(bytes, targetStart, targetEnd);
+    return next;
+  }
+
+  #versionAndCrlf(bytes: Buffer, i: number, end: number): number {
+    const next = this.#version(bytes, i, end);
+    if (next <= 0) return next;
+    if (next === end) return INCOMPLETE;
+    if (bytes[next] !== CR) return this.#refuse(bytes[next] === LF ? REFUSALS.bareLf : REFUSALS.version);
+    if (next + 1 === end) return INCOMPLETE;
+    return bytes[next + 1] === LF ? next + 2 : this.#refuse(REFUSALS.bareCr);
+  }
+
+  #version(bytes: Buffer, i: number, end: number): number {
+    for (let k = 0; k < VERSION.length; k++) {
+      if (i + k === end) return INCOMPLETE;
+      if (bytes[i + k] !== VERSION[k]) return this.#refuse(REFUSALS.version);
+    }
+    i += VERSION.length;
+    if (i === end) return INCOMPLETE;
+    const minor = bytes[i] - 0x30;
+    if (minor !== 0 && minor !== 1) return this.#refuse(REFUSALS.version);
+    this.version = minor === 1 ? 11 : 10;
+    return i + 1;
+  }
+
+  #statusLine(bytes: Buffer, start: number, end: number): number {
+    let i = this.#version(bytes, start, end);
+    if (i <= 0) return i;
+    if (i + 4 >= end) return INCOMPLETE;
+    if (bytes[i] !== SP) return this.#refuse(REFUSALS.statusLine);
+    const hundreds = bytes[i + 1] - 0x30;
+    const tens = bytes[i + 2] - 0x30;
+    const ones = bytes[i + 3] - 0x30;
+    if (hundreds < 1 || hundreds > 5 || tens < 0 || tens > 9 || ones < 0 || ones > 9) {
+      return this.#refuse(REFUSALS.statusLine);
+    }
+    this.status = hundreds * 100 + tens * 10 + ones;
+    i += 4;
+    // The space before an empty reason is often left out, which changes nothing.
+    if (bytes[i] === SP) while (i < end && VALUE[bytes[i]] !== 0) i++;
+    if (i === end) return INCOMPLETE;
+    if (bytes[i] !== CR) return this.#refuse(bytes[i] === LF ? REFUSALS.bareLf : REFUSALS.statusLine);
+    if (i + 1 === end) return INCOMPLETE;
+    return bytes[i + 1] === LF ? i + 2 : this.#refuse(REFUSALS.bareCr);
+  }
+
+  /** One pass over the lines up to and including the empty one. */
+  #fieldLines(bytes: Buffer, i: number, end: number, section: Section): number {
+    const fields = this.fields;
+    let room = this.#limits.maxFieldCount;
+    for (;;) {
+      if (i >= end) return INCOMPLETE;
+      let byte = bytes[i];
+      if (byte === CR) {
+        if (i + 1 === end) return INCOMPLETE;
+        return bytes[i + 1] === LF ? i + 2 : this.#refuse(REFUSALS.bareCr);
+      }
+      const nameStart = i;
+      let hash = 0;
+      for (;;) {
+        const lower = TOKEN[byte];
+        if (lower === 0) break;
+        hash = (Math.imul(hash, 31) + lower) | 0;
+        if (++i === end) return INCOMPLETE;
+        byte = bytes[i];
+      }
+      if (byte !== COLON || i === nameStart) return this.#refuseName(byte, i === nameStart);
+      const nameEnd = i;
+      do {
+        if (++i === end) return INCOMPLETE;
+        byte = bytes[i];
+      } while (byte === SP || byte === HTAB);
+      const valueStart = i;
+      while (VALUE[byte] !== 0) {
+        if (++i === end) return INCOMPLETE;
+        byte = bytes[i];
+      }
+      if (byte !== CR) return this.#refuse(byte === LF ? REFUSALS.bareLf : REFUSALS.value);
+      if (i + 1 === end) return INCOMPLETE;
+      if (bytes[i + 1] !== LF) return this.#refuse(REFUSALS.bareCr);
+      if (--room < 0) return this.#refuse(REFUSALS.fieldCount);
+      let valueEnd = i;
+      while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB))
+        valueEnd--;
+      i += 2;
+      const name = this.#cache.name(bytes, nameStart, nameEnd, hash);
+      const tag = this.#cache.tag;
+      if (section === 'trailers') {
+        if ((tag & field.NO_TRAILER) === 0) fields.push(name, bytes.latin1Slice(valueStart, valueEnd));
+        continue;
+      }
+      if ((tag & field.KIND_MASK) === 0) {
+        if ((tag & field.REPEATING) === 0) fields.push(name, bytes.latin1Slice(valueStart, valueEnd));
+        else fields.push(name, this.#cache.value(bytes, valueStart, valueEnd));
+      } else if (!this.#special(tag & field.KIND_MASK, bytes, valueStart, valueEnd)) {
+        return REFUSED;
+      }
+    }
+  }
+
+  #refuseName(byte: number, atStart: boolean): number {
+    if (byte === LF) return this.#refuse(REFUSALS.bareLf);
+    if (byte === SP || byte === HTAB) return this.#refuse(atStart ? REFUSALS.obsFold : REFUSALS.nameSpace);
+    return this.#refuse(REFUSALS.name);
+  }
+
+  /** A field that belongs to the connection or to framing. */
+  #special(kind: number, bytes: Buffer, start: number, end: number): boolean {
+    if (kind === field.CONTENT_LENGTH) return this.#contentLength(bytes, start, end);
+    if (kind === field.DROPPED) return true;
+    const value = this.#cache.value(bytes, start, end);
+    switch (kind) {
+      case field.HOST_FIELD:
+        this.#hosts++;
+        this.#host = value;
+        return true;
+      case field.CONNECTION:
+        return this.#connectionOptions(value);
+      case field.TRANSFER_ENCODING:
+        if (this.#hasTransferEncoding || value.toLowerCase() !== 'chunked')
+          return this.#no(REFUSALS.transferEncoding);
+        this.#hasTransferEncoding = true;
+        return true;
+      case field.UPGRADE:
+        this.#upgradeValue = this.#upgradeValue === '' ? value : `${this.#upgradeValue},${value}`;
+        return true;
+      case field.TE:
+        if (listMembers(value).includes('trailers')) this.#teTrailers = true;
+        return true;
+      case field.EXPECT:
+        if (value.toLowerCase() !== '100-continue') return this.#no(REFUSALS.expectation);
+        this.expectContinue = true;
+        return true;
+      default:
+        this.keepAliveSeconds = keepAliveTimeout(value);
+        return true;
+    }
+  }
+
+  #no(refusal: Refusal): boolean {
+    this.refusal = refusal;
+    return false;
+  }
+
+  #contentLength(bytes: Buffer, start: number, end: number): boolean {
+    if (this.contentLength !== -1) return this.#no(REFUSALS.contentLengthSeveral);
+    if (start === end) return this.#no(REFUSALS.contentLength);
+    let length = 0;
+    for (let i = start; i < end; i++) {
+      const digit = bytes[i] - 0x30;
+      if (digit < 0 || digit > 9) return this.#no(REFUSALS.contentLength);
+      length = length * 10 + digit;
+    }
+    // Beyond 2^53 the sum is not exact any more, but it is still larger than any limit.
+    if (length > this.#limits.maxContentLength) return this.#no(REFUSALS.contentLengthRange);
+    this.contentLength = length;
+    return true;
+  }
+
+  #connectionOptions(value: string): boolean {
+    if (value === 'keep-alive') {
+      this.#keepAliveOption = true;
+      return true;
+    }
+    for (const option of listMembers(value)) {
+      if (!isToken(option)) return this.#no(REFUSALS.connectionOption);
+      if (option === 'close') this.#close = true;
+      else if (option === 'keep-alive') this.#keepAliveOption = true;
+      else if (option === 'upgrade') this.#upgradeOption = true;
+      else if (isEndToEnd(option)) return this.#no(REFUSALS.connectionNamesField);
+      else if (option !== 'te') (this.#named ??= []).push(option);
+    }
+    return true;
+  }
+
+  #interpretRequest(): boolean {
+    if (!this.#interpretFraming()) return false;
+    if (this.#hosts > 1) return this.#no(REFUSALS.hostSeveral);
+    if (this.#hosts === 0) {
+      if (this.version === 11) return this.#no(REFUSALS.hostMissing);
+      this.authority = '';
+    } else {
+      this.authority = this.#authority(this.#host);
+      if (this.authority === '') return this.#no(REFUSALS.host);
+    }
+    if (!this.#interpretTarget()) return false;
+    // HTTP/1.0 knows neither Upgrade nor 100-continue, and may have been told of them by a hop that ignores Connection.
+    if (this.version === 11) {
+      if (this.#upgradeValue !== '' && this.#upgradeOption) {
+        const upgrade = chooseUpgrade(this.#upgradeValue);
+        if (upgrade === null) return this.#no(REFUSALS.upgradeOption);
+        this.upgrade = this.method === 'CONNECT' ? '' : upgrade;
+      }
+      if (this.expectContinue) this.fields.push('expect', '100-continue');
+    } else {
+      this.expectContinue = false;
+    }
+    if (this.#teTrailers) this.fields.push('te', 'trailers');
+    if ((this.upgrade !== '' || this.method === 'CONNECT') && (this.chunked || this.contentLength > 0)) {
+      return this.#no(REFUSALS.upgradeWithBody);
+    }
+    return true;
+  }
+
+  #interpretResponse(): boolean {
+    if (!this.#interpretFraming()) return false;
+    if (this.#upgradeValue !== '') this.upgrade = this.#upgradeValue.toLowerCase();
+    return true;
+  }
+
+  #interpretFraming(): boolean {
+    if (this.#hasTransferEncoding) {
+      if (this.contentLength !== -1) return this.#no(REFUSALS.lengthAndEncoding);
+      if (this.version === 10) return this.#no(REFUSALS.encodingInHttp10);
+      this.chunked = true;
+    }
+    this.keepAlive = !this.#close && (this.version === 11 || this.#keepAliveOption);
+    if (this.#named !== null) removeFields(this.fields, this.#named);
+    return true;
+  }
+
+  /** Most requests of a connection name the same host. */
+  #authority(host: string): string {
+    if (host === this.#lastHost && host !== '') return this.#lastAuthority;
+    const authority = parseAuthority(host);
+    if (authority !== '') {
+      this.#lastHost = host;
+      this.#lastAuthority = authority;
+    }
+    return authority;
+  }
+
+  /** The four forms of RFC 9112 §3.2. */
+  #interpretTarget(): boolean {
+    const target = this.#target;
+    if (this.method === 'CONNECT') {
+      const authority = parseAuthority(target);
+      if (authority === '' || !hasPort(authority)) return this.#no(REFUSALS.targetAuthority);
+      this.authority = authority;
+      this.path = '';
+      return true;
+    }
+    if (target.charCodeAt(0) === SLASH) {
+      this.path = target;
+      return true;
+    }
+    if (target === '*') {
+      this.path = '*';
+      return this.method === 'OPTIONS' || this.#no(REFUSALS.targetForm);
+    }
+    return this.#absoluteForm(target);
+  }
+
+  #absoluteForm(target: string): boolean {
+    const authorityStart = schemeEnd(target);
+    if (authorityStart === 0) return this.#no(REFUSALS.targetForm);
+    this.scheme = authorityStart === 7 ? 'http' : 'https';
+    let i = authorityStart;
+    while (i < target.length && target.charCodeAt(i) !== SLASH && target.charCodeAt(i) !== QUESTION) i++;
+    // The authority of the target replaces the Host field (RFC 9112 §3.2.2).
+    this.authority = parseAuthority(target.slice(authorityStart, i));
+    if (this.authority === '') return this.#no(REFUSALS.targetAuthority);
+    if (i === target.length) this.path = this.method === 'OPTIONS' ? '*' : '/';
+    else this.path = target.charCodeAt(i) === SLASH ? target.slice(i) : `/${target.slice(i)}`;
+    return true;
+  }
+}
+
+const SLASH = 0x2f;
+const QUESTION = 0x3f;
+const VERSION = Buffer.from('HTTP/1.', 'latin1');
+
+/** Length of `http://` or `https://` at the beginning, 0 without. */
+function schemeEnd(target: string): number {
+  const start = target.slice(0, 8).toLowerCase();
+  if (start.startsWith('http://')) return 7;
+  return start === 'https://' ? 8 : 0;
+}
+
+/** GET and POST without going through the cache; '' for other methods. */
+function knownMethod(bytes: Buffer, start: number, end: number): string {
+  if (end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54)
+    return 'GET';
+  if (
+    end - start === 4 &&
+    bytes[start] === 0x50 &&
+    bytes[start + 1] === 0x4f &&
+    bytes[start + 2] === 0x53 &&
+    bytes[start + 3] === 0x54
+  ) {
+    return 'POST';
+  }
+  return '';
+}
+
+/** N of `timeout=N` in a Keep-Alive field (RFC 2068 §19.7.1), -1 if it is not there. */
+function keepAliveTimeout(value: string): number {
+  for (const parameter of listMembers(value)) {
+    if (!parameter.startsWith('timeout=')) continue;
+    const seconds = Number(parameter.slice(8));
+    if (Number.isInteger(seconds) && seconds >= 0) return seconds;
+  }
+  return -1;
+}

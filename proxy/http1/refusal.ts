@@ -1,0 +1,62 @@
+import type { Http1Limits } from './limits.ts';
+
+/** Why a message is refused. `limit` names the exceeded limit, '' where the message breaks the protocol. */
+export interface Refusal {
+  /** Status of the answer to a refused request; a refused response resets its stream instead. */
+  readonly status: 400 | 408 | 413 | 414 | 417 | 431;
+  /** One plain sentence, sent in `tulle-error`. Never holds bytes of the peer. */
+  readonly sentence: string;
+  readonly limit: keyof Http1Limits | '';
+}
+
+function bad(sentence: string): Refusal {
+  return { status: 400, sentence, limit: '' };
+}
+
+function over(status: Refusal['status'], limit: keyof Http1Limits, sentence: string): Refusal {
+  return { status, sentence, limit };
+}
+
+export const REFUSALS = {
+  requestLine: bad('The request line is not "method SP target SP version".'),
+  method: bad('The method is not an upper-case token.'),
+  target: bad('The request target holds a byte that a URI may not hold.'),
+  targetForm: bad('The request target has a form that the method does not allow.'),
+  targetAuthority: bad('The authority in the request target is not host[:port].'),
+  version: bad('The protocol version is not HTTP/1.0 or HTTP/1.1.'),
+  statusLine: bad('The status line is not "version SP status SP reason".'),
+  bareCr: bad('A CR is not followed by LF.'),
+  bareLf: bad('A line ends with LF instead of CRLF.'),
+  obsFold: bad('A field line is folded.'),
+  nameSpace: bad('There is whitespace between a field name and its colon.'),
+  name: bad('A field name is empty or not a token.'),
+  value: bad('A field value holds a control character.'),
+  hostMissing: bad('The Host field is missing.'),
+  hostSeveral: bad('There is more than one Host field.'),
+  host: bad('The Host field is not host[:port].'),
+  contentLength: bad('The Content-Length is not a decimal number.'),
+  contentLengthSeveral: bad('There is more than one Content-Length field.'),
+  transferEncoding: bad('The Transfer-Encoding is not exactly "chunked", once.'),
+  lengthAndEncoding: bad('There are both a Content-Length and a Transfer-Encoding.'),
+  encodingInHttp10: bad('A message of HTTP/1.0 has a Transfer-Encoding.'),
+  connectionOption: bad('The Connection field holds something that is not a token.'),
+  connectionNamesField: bad('The Connection field names a field that is not hop-by-hop.'),
+  upgradeWithBody: bad('A request for an upgrade or a tunnel has a body.'),
+  upgradeOption: bad('The Upgrade field is not a list of protocols.'),
+  expectation: { status: 417, sentence: 'The expectation is not 100-continue.', limit: '' },
+  chunkSize: bad('A chunk size is not a plain hexadecimal number.'),
+  chunkExtension: bad('A chunk extension is malformed.'),
+  chunkEnd: bad('A chunk is not followed by CRLF.'),
+  unexpectedBytes: bad('Bytes came that belong to no message.'),
+  unaskedUpgrade: bad('The status 101 answers a request that did not ask for that upgrade.'),
+  headBytes: over(431, 'maxHeadBytes', 'The head is too long.'),
+  fieldCount: over(431, 'maxFieldCount', 'There are too many field lines.'),
+  startLineBytes: over(414, 'maxStartLineBytes', 'The start line is too long.'),
+  trailerBytes: over(431, 'maxTrailerBytes', 'The trailer section is too long.'),
+  chunkExtensionBytes: over(413, 'maxChunkExtensionBytes', 'The chunk extensions are too long.'),
+  contentLengthRange: over(413, 'maxContentLength', 'The Content-Length is too large.'),
+  informational: over(400, 'maxInformational', 'There are too many informational responses.'),
+  bufferedBytes: over(413, 'maxBufferedBytes', 'Too many bytes were sent ahead of their turn.'),
+  headTimeout: over(408, 'headTimeoutMs', 'The head took too long.'),
+  bodyTimeout: over(408, 'bodyIdleTimeoutMs', 'The request body took too long.'),
+} as const satisfies Record<string, Refusal>;

@@ -1,0 +1,202 @@
+import type {
+  FieldLines,
+  HttpVersion,
+  RequestReceiver,
+  ResetReason,
+  ResponseHead,
+  ServerStream,
+} from '../exchange/stream.ts';
+import type { Output } from '../transport/output.ts';
+import { statusLine, writeChunk, writeHead } from './head-writer.ts';
+import type { Http1ServerConnection } from './server-connection.ts';
+
+// Where the response is. A stream goes through them in this order and may skip any but the first and the last.
+const WAITING = 0;
+/** The body has a declared length. */
+const FIXED = 1;
+const CHUNKED = 2;
+/** The body ends with the connection: HTTP/1.0 clients, length unknown. */
+const UNTIL_CLOSE = 3;
+/** HEAD, 204, 304: body bytes of the sender are dropped. */
+const BODILESS = 4;
+const TUNNEL = 5;
+const ENDED = 6;
+/** The connection is being closed because the sender did not keep to its Content-Length. */
+const ABORTED = 7;
+
+/** Receives for a stream whose handler broke its contract and set no receiver. */
+const NOBODY: RequestReceiver = {
+  onRequestData() {},
+  onRequestTrailers() {},
+  onRequestReset() {},
+  onWritable() {},
+  onResponseSent() {},
+};
+
+/** One request on an HTTP/1.1 connection, with the writing half of its response. */
+export class Http1ServerStream implements ServerStream {
+  readonly connection: Http1ServerConnection;
+  receiver: RequestReceiver = NOBODY;
+  readonly isConnect: boolean;
+  /** The protocol asked for in an Upgrade field, '' without. */
+  readonly upgrade: string;
+  /** The client waits for 100-continue before it sends the body. */
+  awaitsContinue: boolean;
+  /** The connection goes on after this response. */
+  keepAlive: boolean;
+  isTunnel = false;
+  /** Position in the output after the last byte of the response; meaningful when {@link ended}. */
+  mark = 0;
+  /** The receiver has been told that the response is sent. */
+  sent = false;
+  /** The receiver hears nothing more, and calls on the stream are ignored. */
+  dead = false;
+  readonly #output: Output;
+  readonly #version: HttpVersion;
+  readonly #isHead: boolean;
+  #state = WAITING;
+  #remaining = 0;
+
+  constructor(
+    connection: Http1ServerConnection,
+    output: Output,
+    method: string,
+    version: HttpVersion,
+    upgrade: string,
+    awaitsContinue: boolean,
+    keepAlive: boolean,
+  ) {
+    this.connection = connection;
+    this.isConnect = method === 'CONNECT';
+    this.upgrade = upgrade;
+    this.awaitsContinue = awaitsContinue;
+    this.keepAlive = keepAlive;
+    this.#output = output;
+    this.#version = version;
+    this.#isHead = method === 'HEAD';
+  }
+
+  /** No byte of a final response has been written. */
+  get waiting(): boolean {
+    return this.#state === WAITING;
+  }
+
+  /** The response, or this side's half of the tunnel, is written completely. */
+  get ended(): boolean {
+    return this.#state === ENDED;
+  }
+
+  /** The client can see from the bytes themselves that the response is cut off. */
+  get showsTruncation(): boolean {
+    return this.#state === FIXED || this.#state === CHUNKED || this.#state === BODILESS;
+  }
+
+  get asksTunnel(): boolean {
+    return this.isConnect || this.upgrade !== '';
+  }
+
+  /** Ignored for HTTP/1.0 clients, which do not know 1xx (RFC 9110 §15.2). */
+  informational(status: number, fields: FieldLines): void {
+    if (this.dead || this.#state !== WAITING || this.#version === 10) return;
+    if (status === 100) this.awaitsContinue = false;
+    writeHead(this.#output, statusLine(status), fields, '\r\n');
+  }
+
+  respond(head: ResponseHead, end: boolean): void {
+    if (this.dead || this.#state !== WAITING) return;
+    if (this.#opensTunnel(head.status)) return this.#openTunnel(head, end);
+    if (head.status < 200) return this.reset('internal-error');
+    this.keepAlive = this.connection.staysOpenAfter(this, end);
+    const state = this.#framing(head, end);
+    this.#state = state;
+    if (state === UNTIL_CLOSE) this.keepAlive = false;
+    let last = '';
+    if (state === FIXED) last = `content-length: ${this.#remaining}\r\n`;
+    else if (state === BODILESS && head.contentLength >= 0 && head.status !== 204) {
+      last = `content-length: ${head.contentLength}\r\n`;
+    } else if (state === CHUNKED) last = 'transfer-encoding: chunked\r\n';
+    if (!this.keepAlive) last += 'connection: close\r\n';
+    else if (this.#version === 10) last += 'connection: keep-alive\r\n';
+    writeHead(this.#output, statusLine(head.status), head.fields, `${last}\r\n`);
+    if (end) this.#finish();
+  }
+
+  #opensTunnel(status: number): boolean {
+    return this.isConnect ? status >= 200 && status < 300 : status === 101 && this.upgrade !== '';
+  }
+
+  #openTunnel(head: ResponseHead, end: boolean): void {
+    this.#state = TUNNEL;
+    this.isTunnel = true;
+    this.keepAlive = false;
+    const last = this.isConnect ? '\r\n' : `connection: upgrade\r\nupgrade: ${this.upgrade}\r\n\r\n`;
+    writeHead(this.#output, statusLine(head.status), head.fields, last);
+    this.connection.tunnelOpened();
+    if (end) this.#finish();
+  }
+
+  /** RFC 9112 §6.3. */
+  #framing(head: ResponseHead, end: boolean): number {
+    if (this.#isHead || head.status === 304 || head.status === 204) return BODILESS;
+    if (head.contentLength >= 0 || end) {
+      this.#remaining = Math.max(head.contentLength, 0);
+      return FIXED;
+    }
+    return this.#version === 10 ? UNTIL_CLOSE : CHUNKED;
+  }
+
+  data(chunk: Buffer, end: boolean): boolean {
+    if (this.dead || this.#state === WAITING || this.#state === ENDED) return true;
+    if (chunk.length > 0) {
+      if (this.#state === CHUNKED) writeChunk(this.#output, chunk);
+      else if (this.#state === FIXED) this.#fixed(chunk);
+      else if (this.#state === UNTIL_CLOSE || this.#state === TUNNEL) this.#output.chunk(chunk);
+    }
+    if (end) {
+      if (this.#state === CHUNKED) this.#output.text('0\r\n\r\n');
+      this.#finish();
+    }
+    return this.#output.writable;
+  }
+
+  #fixed(chunk: Buffer): void {
+    this.#remaining -= chunk.length;
+    // More than declared would be read as the next response.
+    if (this.#remaining < 0) this.#abort();
+    else this.#output.chunk(chunk);
+  }
+
+  #abort(): void {
+    this.connection.cutOff(this);
+    this.#state = ABORTED;
+  }
+
+  /** Without the chunked coding there is no place for trailers; they are dropped (RFC 9110 §6.5.1). */
+  trailers(fields: FieldLines): void {
+    if (this.dead || this.#state === WAITING || this.#state === ENDED) return;
+    if (this.#state === CHUNKED) writeHead(this.#output, '0\r\n', fields, '\r\n');
+    this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#state === ABORTED) return;
+    // Less than declared: the client would take the next response for the rest.
+    if (this.#state === FIXED && this.#remaining !== 0) return this.#abort();
+    const wasTunnel = this.#state === TUNNEL;
+    this.#state = ENDED;
+    this.mark = this.#output.position;
+    if (wasTunnel) this.connection.tunnelHalfEnded();
+    else this.connection.responseEnded(this);
+  }
+
+  /** Closes the connection, unless the response is complete: then the receiver only hears no more. */
+  reset(_reason: ResetReason): void {
+    if (this.dead) return;
+    this.dead = true;
+    if (this.#state !== ENDED || this.asksTunnel) this.connection.streamReset(this);
+  }
+
+  consumed(bytes: number): void {
+    if (!this.dead) this.connection.consumed(bytes);
+  }
+}
