@@ -21,8 +21,11 @@ export function start(command: string, args: readonly string[], logFile: string,
     pid: child.pid,
     async stop() {
       if (child.exitCode !== null || child.signalCode !== null) return;
-      child.kill('SIGKILL');
+      // Not SIGKILL: the workers of a killed master would go on and share the next run's connections.
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), 5000);
       await exited;
+      clearTimeout(timer);
     },
   };
 }
