@@ -1,0 +1,90 @@
+/** The reference pages, made from the tables in `api/`. `npm run reference` writes them; a test compares. */
+import { annotations } from '../../api/annotations.ts';
+import { failureHeader, failures } from '../../api/failure.ts';
+import { byteBuckets, durationBuckets, edgeLabels, metricNames, requestLabels } from '../../api/metrics.ts';
+import { sidecarSettings } from '../../api/sidecar.ts';
+import type { Setting } from '../../runtime/settings.ts';
+
+const MADE = '<!-- Made by `npm run reference` from the tables in api/. Edit those. -->';
+
+function table(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string =>
+    `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+const code = (text: string): string => (text === '' ? '' : `\`${text}\``);
+
+function page(title: string, ...parts: readonly string[]): string {
+  return `${[MADE, `# ${title}`, ...parts].join('\n\n')}\n`;
+}
+
+function annotationsPage(): string {
+  const rows = Object.values(annotations).map(annotation => {
+    const { name, places, type, default: value, becomes, description } = annotation;
+    const values = 'values' in annotation ? annotation.values.map(code).join(', ') : type;
+    const label = 'label' in annotation && annotation.label ? ' (also as a label)' : '';
+    return [code(name), places.join(', ') + label, values, code(value), description, becomes];
+  });
+  return page(
+    'Annotations',
+    'A pod has the last word, then its namespace. An annotation under the prefix that is not in this table gives a warning when the pod is created; a value that is not valid refuses the pod, with the reason.',
+    table(['annotation', 'on', 'values', 'default', 'meaning', 'becomes'], rows),
+  );
+}
+
+function sidecarPage(): string {
+  const rows = Object.values<Setting>(sidecarSettings).map(
+    ({ env, type, default: value, values, description }) => [
+      code(env),
+      values === undefined ? type : values.map(code).join(', '),
+      value === undefined ? 'must be given' : code(value),
+      description,
+    ],
+  );
+  return page(
+    'Settings of the sidecar',
+    'Environment variables of `tulle sidecar`. The injector sets them; outside Kubernetes you do.',
+    table(['variable', 'type', 'default', 'meaning'], rows),
+  );
+}
+
+function failuresPage(): string {
+  const rows = Object.entries(failures).map(([name, { status, grpc, flag, sentence }]) => [
+    code(name),
+    String(status),
+    String(grpc),
+    code(flag),
+    sentence,
+  ]);
+  return page(
+    'Answers that a proxy makes itself',
+    `Each carries the header \`${failureHeader}: CODE; sentence\`, which is missing on answers of applications. gRPC calls get status 200 with the gRPC status. The flag is Envoy's, in the label \`response_flags\` and in the access log.`,
+    table(['code', 'HTTP status', 'gRPC status', 'flag', 'sentence'], rows),
+  );
+}
+
+function metricsPage(): string {
+  const rows = Object.values(metricNames).map(({ name, type, help }) => [code(name), type, help]);
+  return page(
+    'Metrics of the sidecar',
+    'On port 14020, path `/metrics`. The `istio_*` metrics are Istio’s standard metrics, with the same names, labels and meanings.',
+    table(['metric', 'type', 'meaning'], rows),
+    '## Labels',
+    `On every \`istio_*\` metric: ${edgeLabels.map(code).join(', ')}.`,
+    `On the request metrics also: ${requestLabels.map(code).join(', ')}.`,
+    '## Buckets',
+    `Durations, in milliseconds: ${durationBuckets.join(', ')}.`,
+    `Sizes, in bytes: ${byteBuckets.join(', ')}.`,
+  );
+}
+
+/** File name in docs/reference to its text. */
+export function referencePages(): Record<string, string> {
+  return {
+    'annotations.md': annotationsPage(),
+    'sidecar.md': sidecarPage(),
+    'failures.md': failuresPage(),
+    'metrics.md': metricsPage(),
+  };
+}
