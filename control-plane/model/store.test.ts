@@ -1,0 +1,343 @@
+import { expect, test } from 'vitest';
+import { ManualClock } from '../../runtime/clock.ts';
+import { createLogger } from '../../runtime/log.ts';
+import type { Mesh, MeshChange, Route, Service } from './model.ts';
+import { type PodRecord, recordKinds } from './records.ts';
+import { RecordStore } from './store.ts';
+
+function start(): {
+  clock: ManualClock;
+  store: RecordStore;
+  states: { mesh: Mesh; change: MeshChange }[];
+  sync: () => void;
+} {
+  const clock = new ManualClock();
+  const log = createLogger('test', 'silent');
+  const store = new RecordStore({
+    trustDomain: 'td',
+    clusterDomain: 'cluster.local',
+    defaultMtls: 'permissive',
+    clock,
+    log,
+  });
+  const states: { mesh: Mesh; change: MeshChange }[] = [];
+  store.subscribe((mesh, change) => states.push({ mesh, change }));
+  const sync = (): void => {
+    for (const kind of recordKinds) store.synced(kind);
+    clock.advance(1000);
+    states.length = 0;
+  };
+  return { clock, store, states, sync };
+}
+
+function service(name: string, port = 80): Service {
+  return {
+    namespace: 'shop',
+    name,
+    uid: name,
+    kind: 'cluster-ip',
+    addresses: ['10.0.0.1'],
+    ports: [{ port, name: 'p', targetPort: 8080, protocol: 'detect' }],
+    preferClose: false,
+    externalName: '',
+  };
+}
+
+function pod(name: string): PodRecord {
+  return {
+    namespace: 'shop',
+    name,
+    uid: name,
+    addresses: ['10.1.0.1'],
+    serviceAccount: 'default',
+    meshed: true,
+    owner: name,
+    app: '',
+    version: '',
+    canonicalService: name,
+    canonicalRevision: 'latest',
+    node: 'n1',
+    zone: '',
+    opaquePorts: null,
+    mtls: '',
+    namedPorts: new Map(),
+  };
+}
+
+function route(name: string, parent: string, backend: string, kind: Route['kind'] = 'HTTPRoute'): Route {
+  return {
+    kind,
+    namespace: 'shop',
+    name,
+    uid: name,
+    generation: 1,
+    created: 0,
+    parents: [{ namespace: 'shop', name: parent, port: 0, sectionName: '' }],
+    rules: [
+      {
+        name: '',
+        matches: [{ path: { kind: 'prefix', value: '/' }, method: '', headers: [], query: [] }],
+        action: {
+          kind: 'forward',
+          backends: [
+            {
+              service: { namespace: 'shop', name: backend, port: 80 },
+              problem: '',
+              weight: 1,
+              requestFields: null,
+              responseFields: null,
+            },
+          ],
+          pathRewrite: null,
+          hostRewrite: '',
+          mirrors: [],
+        },
+        requestFields: null,
+        responseFields: null,
+        timeoutMs: 0,
+        backendTimeoutMs: 0,
+        retry: null,
+      },
+    ],
+    problems: [],
+  };
+}
+
+const slice = (pods: readonly string[]) => ({
+  service: 'shop/web',
+  family: 'IPv4' as const,
+  ports: [{ name: 'p', port: 8080 }],
+  endpoints: pods.map((name, index) => ({
+    address: `10.1.0.${index + 1}`,
+    ready: true,
+    pod: `shop/${name}`,
+    zone: '',
+  })),
+});
+
+test('no state is delivered before every kind has its first list', () => {
+  const { clock, store, states } = start();
+  store.put('Service', 'shop/web', service('web'), [], '');
+  for (const kind of recordKinds.slice(1)) store.synced(kind);
+  clock.advance(10_000);
+  expect(states).toEqual([]);
+  expect(store.waiting()).toEqual([recordKinds[0]]);
+  store.synced(recordKinds[0]);
+  clock.advance(10);
+  expect(states).toHaveLength(1);
+  expect(store.current?.services.has('shop/web')).toBe(true);
+});
+
+test('an empty mesh is a state as well', () => {
+  const { clock, store, states } = start();
+  for (const kind of recordKinds) store.synced(kind);
+  clock.advance(10);
+  expect(states).toHaveLength(1);
+  expect(store.current?.services.size).toBe(0);
+});
+
+test('changes are delivered together once it is quiet, and at the latest after the longest delay', () => {
+  const { clock, store, states, sync } = start();
+  sync();
+  store.put('Service', 'shop/a', service('a'), [], '');
+  clock.advance(3);
+  store.put('Service', 'shop/b', service('b'), [], '');
+  clock.advance(4);
+  expect(states).toHaveLength(0);
+  clock.advance(1);
+  expect(states.map(({ change }) => [...change.services])).toEqual([['shop/a', 'shop/b']]);
+
+  states.length = 0;
+  for (let i = 0; i < 40; i++) {
+    store.put('Service', 'shop/a', service('a', i + 1), [], '');
+    clock.advance(4);
+  }
+  expect(states).toHaveLength(1);
+});
+
+test('what comes out equal is no change', () => {
+  const { clock, store, states, sync } = start();
+  store.put('Service', 'shop/web', service('web'), [], '');
+  sync();
+  const before = store.current?.services;
+  store.put('Service', 'shop/web', service('web'), [], '');
+  store.put('Node', 'n9', { zone: 'a' }, [], '');
+  clock.advance(100);
+  expect(states).toEqual([]);
+  expect(store.current?.services).toBe(before);
+});
+
+test('a delivered state never changes, and unchanged parts are shared', () => {
+  const { clock, store, sync } = start();
+  store.put('Service', 'shop/web', service('web'), [], '');
+  store.put('Pod', 'shop/p', pod('p'), [], '');
+  sync();
+  const before = store.current as Mesh;
+  store.remove('Service', 'shop/web');
+  clock.advance(10);
+  expect(before.services.has('shop/web')).toBe(true);
+  expect(store.current?.services.has('shop/web')).toBe(false);
+  expect(store.current?.workloads).toBe(before.workloads);
+  expect(store.current?.version).toBe(before.version + 1);
+});
+
+test('a pod inherits from its namespace and node, whichever comes first', () => {
+  const { clock, store, states, sync } = start();
+  store.put('Pod', 'shop/p', pod('p'), [], '');
+  sync();
+  store.put('Namespace', 'shop', { mtls: 'strict', opaquePorts: [25], inject: true }, [], '');
+  store.put('Node', 'n1', { zone: 'z1' }, [], '');
+  clock.advance(10);
+  expect(store.current?.workloads.get('shop/p')).toMatchObject({
+    mtls: 'strict',
+    opaquePorts: [25],
+    zone: 'z1',
+  });
+  expect([...states[0].change.workloads]).toEqual(['shop/p']);
+});
+
+test('endpoints tell pods their Services, and opaque pods make undeclared ports opaque', () => {
+  const { clock, store, states, sync } = start();
+  store.put('Service', 'shop/web', service('web'), [], '');
+  store.put('Pod', 'shop/p', pod('p'), [], '');
+  store.put('EndpointSlice', 'shop/web-1', slice(['p']), [], '');
+  sync();
+  expect(store.current?.workloads.get('shop/p')?.services).toEqual(['shop/web']);
+  store.put('Pod', 'shop/p', { ...pod('p'), opaquePorts: [8080] }, [], '');
+  clock.advance(10);
+  expect(store.current?.services.get('shop/web')?.ports[0].protocol).toBe('opaque');
+  expect([...states[0].change.services]).toEqual(['shop/web']);
+  store.remove('EndpointSlice', 'shop/web-1');
+  clock.advance(10);
+  expect(store.current?.workloads.get('shop/p')?.services).toEqual([]);
+  expect(store.current?.endpoints.has('shop/web')).toBe(false);
+  expect(store.current?.services.get('shop/web')?.ports[0].protocol).toBe('detect');
+});
+
+test('a backend that does not exist answers 500 until its Service appears', () => {
+  const { clock, store, states, sync } = start();
+  store.put('Service', 'shop/web', service('web'), [], '');
+  store.put('HTTPRoute', 'shop/r', route('r', 'web', 'v2'), [], '');
+  sync();
+  const backend = () => {
+    const action = store.current?.routes.get('HTTPRoute/shop/r')?.rules[0].action;
+    return action?.kind === 'forward' ? action.backends[0] : null;
+  };
+  const problem =
+    'spec.rules[0].backendRefs[0] refers to Service shop/v2, which does not exist; create it or correct the name';
+  expect(backend()?.service).toBeNull();
+  expect(store.problems()).toEqual([{ subject: 'HTTPRoute/shop/r', location: '', problems: [problem] }]);
+  expect(store.current?.routes.get('HTTPRoute/shop/r')?.problems).toEqual([problem]);
+
+  store.put('Service', 'shop/v2', service('v2', 81), [], '');
+  clock.advance(10);
+  expect(store.problems()[0].problems).toEqual([
+    'spec.rules[0].backendRefs[0] refers to port 80, which Service shop/v2 does not have; use one of 81',
+  ]);
+  store.put('Service', 'shop/v2', service('v2'), [], '');
+  clock.advance(10);
+  expect(backend()?.service).toEqual({ namespace: 'shop', name: 'v2', port: 80 });
+  expect(store.problems()).toEqual([]);
+  expect(states.map(({ change }) => [...change.routed])).toEqual([['shop/web'], ['shop/web']]);
+});
+
+test('an object that cannot be used keeps its last good record', () => {
+  const { clock, store, states, sync } = start();
+  store.put('Service', 'shop/web', service('web'), [], 'a.yaml:1');
+  sync();
+  store.reject('Service', 'shop/web', ['spec.ports is 3; use a list'], 'a.yaml:1');
+  store.reject('Service', 'shop/new', ['spec.ports is 3; use a list'], 'a.yaml:9');
+  clock.advance(10);
+  expect(states).toEqual([]);
+  expect(store.current?.services.has('shop/web')).toBe(true);
+  expect(store.problems()).toEqual([
+    {
+      subject: 'Service/shop/new',
+      location: 'a.yaml:9',
+      problems: ['spec.ports is 3; use a list (it is not in force)'],
+    },
+    {
+      subject: 'Service/shop/web',
+      location: 'a.yaml:1',
+      problems: ['spec.ports is 3; use a list (its last good version stays in force)'],
+    },
+  ]);
+});
+
+test('of two splits of one Service the older one is used, and the next when it goes', () => {
+  const { clock, store, sync } = start();
+  const split = (name: string, created: number) => ({
+    namespace: 'shop',
+    name,
+    uid: name,
+    generation: 1,
+    created,
+    service: 'web',
+    backends: [{ service: 'web', weight: 1 }],
+  });
+  store.put('Service', 'shop/web', service('web'), [], '');
+  store.put('TrafficSplit', 'shop/a', split('a', 20), [], '');
+  store.put('TrafficSplit', 'shop/b', split('b', 10), [], '');
+  sync();
+  expect(
+    [...(store.current?.routes.values() ?? [])].map(({ name, parents }) => [name, parents.length]),
+  ).toEqual([
+    ['a', 0],
+    ['b', 1],
+  ]);
+  expect(store.problems()).toEqual([
+    {
+      subject: 'TrafficSplit/shop/a',
+      location: '',
+      problems: ['spec.service is "web", which TrafficSplit shop/b splits already; delete one of them'],
+    },
+  ]);
+  store.remove('TrafficSplit', 'shop/b');
+  clock.advance(10);
+  expect([...(store.current?.routes.keys() ?? [])]).toEqual(['TrafficSplit/shop/a:80']);
+  expect(store.problems()).toEqual([]);
+});
+
+test('an HTTPRoute takes precedence over a split, a GRPCRoute over both', () => {
+  const { clock, store, states, sync } = start();
+  const split = {
+    namespace: 'shop',
+    name: 's',
+    uid: 's',
+    generation: 1,
+    created: 0,
+    service: 'web',
+    backends: [{ service: 'web', weight: 1 }],
+  };
+  store.put('Service', 'shop/web', service('web'), [], '');
+  store.put('TrafficSplit', 'shop/s', split, [], '');
+  sync();
+  store.put('HTTPRoute', 'shop/r', route('r', 'web', 'web'), [], '');
+  clock.advance(10);
+  expect(store.problems().map(({ problems }) => problems)).toEqual([
+    [
+      'spec.service is "web", to whose port 80 HTTPRoute shop/r is attached; it takes precedence, so delete one of them',
+    ],
+  ]);
+  expect(store.current?.routes.get('TrafficSplit/shop/s')?.parents).toEqual([]);
+  expect(store.current?.routes.has('TrafficSplit/shop/s:80')).toBe(false);
+  expect([...states[0].change.routed]).toEqual(['shop/web']);
+
+  store.put('GRPCRoute', 'shop/g', route('g', 'web', 'web', 'GRPCRoute'), [], '');
+  clock.advance(10);
+  expect(store.problems().map(({ subject, problems }) => [subject, ...problems])).toEqual([
+    [
+      'HTTPRoute/shop/r',
+      'spec.parentRefs names port 80 of Service shop/web, to which GRPCRoute shop/g is attached; a port takes the routes of one kind, so delete one of them or set port',
+    ],
+    [
+      'TrafficSplit/shop/s',
+      'spec.service is "web", to whose port 80 GRPCRoute shop/g is attached; it takes precedence, so delete one of them',
+    ],
+  ]);
+  store.remove('GRPCRoute', 'shop/g');
+  store.remove('HTTPRoute', 'shop/r');
+  clock.advance(10);
+  expect(store.problems()).toEqual([]);
+  expect(store.current?.routes.has('TrafficSplit/shop/s:80')).toBe(true);
+});

@@ -1,0 +1,163 @@
+/**
+ * Where sources write and from where the control plane reads: records go in one by one, immutable states come out,
+ * coalesced. Nothing comes out before every kind has delivered its first list: an incomplete state would mean deletion
+ * to every sidecar.
+ */
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import { Linker, subject } from './linker.ts';
+import type { Key, Mesh, MeshChange, MeshStore } from './model.ts';
+import { type Problem, ProblemList } from './problems.ts';
+import {
+  type NamespaceRecord,
+  type RecordKind,
+  type Records,
+  type RecordWriter,
+  recordKinds,
+} from './records.ts';
+
+export interface StoreOptions {
+  readonly trustDomain: string;
+  readonly clusterDomain: string;
+  readonly defaultMtls: 'permissive' | 'strict';
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Milliseconds without a change after which a state is delivered. Default 5. */
+  readonly quietMs?: number;
+  /** Milliseconds after the first change at which a state is delivered though changes keep coming. Default 100. */
+  readonly maxDelayMs?: number;
+}
+
+type Listener = (mesh: Mesh, change: MeshChange) => void;
+
+export class RecordStore implements MeshStore, RecordWriter {
+  #current: Mesh | null = null;
+  readonly #options: Required<StoreOptions>;
+  readonly #linker: Linker;
+  readonly #problems: ProblemList;
+  readonly #listeners = new Set<Listener>();
+  readonly #waiting = new Set<RecordKind>(recordKinds);
+  #cancelTimer: (() => void) | null = null;
+  #firstChange = 0;
+  #lastChange = 0;
+  #notBefore = 0;
+
+  constructor(options: StoreOptions) {
+    this.#options = { quietMs: 5, maxDelayMs: 100, ...options };
+    this.#problems = new ProblemList(options.log);
+    this.#linker = new Linker((id, problems) => this.#problems.set(id, 'link', problems));
+  }
+
+  get current(): Mesh | null {
+    return this.#current;
+  }
+
+  subscribe(listener: Listener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Everything that is wrong at the moment, by object or file. */
+  problems(): Problem[] {
+    return this.#problems.list();
+  }
+
+  /** Kinds whose first list is not complete yet. */
+  waiting(): RecordKind[] {
+    return [...this.#waiting];
+  }
+
+  namespace(name: string): NamespaceRecord | undefined {
+    return this.#linker.get('Namespace', name);
+  }
+
+  namespaces(): IterableIterator<string> {
+    return this.#linker.keys('Namespace');
+  }
+
+  put<K extends RecordKind>(
+    kind: K,
+    key: Key,
+    record: Records[K],
+    problems: readonly string[],
+    location: string,
+  ): void {
+    this.#problems.locate(subject(kind, key), location);
+    this.#problems.set(subject(kind, key), 'object', problems);
+    if (this.#linker.mark(kind, key, record)) this.#changed();
+  }
+
+  reject(kind: RecordKind, key: Key, problems: readonly string[], location: string): void {
+    this.#problems.locate(subject(kind, key), location);
+    const held = this.#linker.get(kind, key) !== undefined;
+    const outcome = held ? 'its last good version stays in force' : 'it is not in force';
+    this.#problems.set(
+      subject(kind, key),
+      'object',
+      problems.map(problem => `${problem} (${outcome})`),
+    );
+  }
+
+  remove(kind: RecordKind, key: Key): void {
+    this.#problems.locate(subject(kind, key), '');
+    this.#problems.set(subject(kind, key), 'object', []);
+    if (this.#linker.mark(kind, key, undefined)) this.#changed();
+  }
+
+  report(file: string, problems: readonly string[]): void {
+    this.#problems.set(file, 'object', problems);
+  }
+
+  synced(kind: RecordKind): void {
+    if (!this.#waiting.delete(kind)) return;
+    this.#options.log.info({ kind, waiting: this.waiting() }, 'first list is complete');
+    if (this.#waiting.size === 0) this.#changed();
+  }
+
+  #changed(): void {
+    if (this.#waiting.size > 0) return;
+    const { clock, quietMs } = this.#options;
+    this.#lastChange = clock.now();
+    if (this.#cancelTimer !== null) return;
+    this.#firstChange = this.#lastChange;
+    this.#wait(Math.max(quietMs, this.#notBefore - this.#lastChange));
+  }
+
+  #wait(ms: number): void {
+    this.#cancelTimer = this.#options.clock.after(ms, () => this.#due());
+  }
+
+  #due(): void {
+    const { clock, quietMs, maxDelayMs } = this.#options;
+    const now = clock.now();
+    const rest = Math.min(this.#lastChange + quietMs, this.#firstChange + maxDelayMs) - now;
+    if (rest > 0) {
+      this.#wait(rest);
+      return;
+    }
+    this.#cancelTimer = null;
+    this.#deliver();
+    // As long again as it took: under load at least half of the time is left for everything else.
+    const end = clock.now();
+    this.#notBefore = end + (end - now);
+  }
+
+  #deliver(): void {
+    const change = this.#linker.link();
+    const first = this.#current === null;
+    if (!first && change.services.size + change.workloads.size + change.routed.size === 0) return;
+    const { trustDomain, clusterDomain, defaultMtls } = this.#options;
+    const mesh: Mesh = {
+      version: (this.#current?.version ?? 0) + 1,
+      trustDomain,
+      clusterDomain,
+      defaultMtls,
+      services: this.#linker.services.snapshot(),
+      endpoints: this.#linker.endpoints.snapshot(),
+      workloads: this.#linker.workloads.snapshot(),
+      routes: this.#linker.routes.snapshot(),
+    };
+    this.#current = mesh;
+    for (const listener of this.#listeners) listener(mesh, change);
+  }
+}

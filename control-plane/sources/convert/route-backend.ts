@@ -1,0 +1,34 @@
+import type { Backend, RouteMatch } from '../../model/model.ts';
+import { readBackendService } from './backend-service.ts';
+import { integer, listOfFields, type Problems } from './fields.ts';
+import { readFilters } from './route-filter.ts';
+
+/** Reads `backendRefs`. What is wrong with one of them makes it a backend that answers 500 for its share. */
+export function readBackends(
+  value: unknown,
+  path: string,
+  namespace: string,
+  matches: readonly RouteMatch[],
+  problems: Problems,
+): Backend[] {
+  return listOfFields(value, path, problems).map(({ item, path: at }) => {
+    const before = problems.list.length;
+    const { service, problem } = readBackendService(item, at, namespace);
+    if (problem !== '') problems.list.push(problem);
+    const weight = integer(item.weight, `${at}.weight`, { min: 0, max: 1_000_000 }, 1, problems);
+    const filters = readFilters(item.filters, `${at}.filters`, 'backend', namespace, matches, problems);
+    const first = problems.list[before] ?? '';
+    return {
+      service: first === '' ? service : null,
+      problem: first,
+      weight: weight ?? 1,
+      requestFields: filters.requestFields,
+      responseFields: filters.responseFields,
+    };
+  });
+}
+
+/** The only backend of a rule that cannot be carried out: all its requests are answered with 500. */
+export function brokenBackend(problem: string): Backend {
+  return { service: null, problem, weight: 1, requestFields: null, responseFields: null };
+}

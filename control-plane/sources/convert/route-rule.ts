@@ -1,0 +1,138 @@
+import type { Backend, Retry, Route, RouteAction, RouteMatch, RouteRule } from '../../model/model.ts';
+import { duration } from './duration.ts';
+import { type Fields, fields, integer, list, listOfFields, Problems, text } from './fields.ts';
+import type { Converted, KubernetesObject } from './object.ts';
+import { brokenBackend, readBackends } from './route-backend.ts';
+import { type Filters, readFilters } from './route-filter.ts';
+import { readParents } from './route-parent.ts';
+
+/** What GEP-1731 leaves to implementations. */
+const DEFAULT_ATTEMPTS = 1;
+const DEFAULT_BACKOFF_MS = 25;
+
+export interface RouteDialect {
+  readonly kind: 'HTTPRoute' | 'GRPCRoute';
+  readonly readMatch: (item: Fields, path: string, problems: Problems) => RouteMatch | null;
+}
+
+/** An HTTPRoute or a GRPCRoute; null without a problem if it is attached to no Service. */
+export function convertRoute(
+  { metadata, fields: object }: KubernetesObject,
+  dialect: RouteDialect,
+): Converted<Route> {
+  const problems = new Problems();
+  const { namespace, name, uid, generation, created } = metadata;
+  const spec = fields(object.spec, 'spec', problems) ?? {};
+  if (spec.rules !== undefined && !Array.isArray(spec.rules)) {
+    problems.add('spec.rules', spec.rules, 'use a list');
+    return { record: null, problems: problems.list };
+  }
+  const parents = readParents(spec.parentRefs, namespace, problems);
+  if (parents.length === 0) return { record: null, problems: problems.list };
+  if (list(spec.hostnames, 'spec.hostnames', problems).length > 0)
+    problems.add(
+      'spec.hostnames',
+      spec.hostnames,
+      'match the Host header instead: routes of a Service apply to every host',
+    );
+  // The schema's default, which only the API server fills in: everything, and no backend for it.
+  const given = spec.rules ?? (dialect.kind === 'HTTPRoute' ? [{}] : []);
+  const rules = listOfFields(given, 'spec.rules', problems).map(({ item, path }) =>
+    readRule(item, path, namespace, dialect, problems),
+  );
+  return {
+    record: {
+      kind: dialect.kind,
+      namespace,
+      name,
+      uid,
+      generation,
+      created,
+      parents,
+      rules,
+      problems: problems.list,
+    },
+    problems: problems.list,
+  };
+}
+
+function readRule(
+  item: Fields,
+  path: string,
+  namespace: string,
+  dialect: RouteDialect,
+  problems: Problems,
+): RouteRule {
+  const matches = readMatches(item, path, dialect, problems);
+  const filters = readFilters(item.filters, `${path}.filters`, dialect.kind, namespace, matches, problems);
+  const backends = readBackends(item.backendRefs, `${path}.backendRefs`, namespace, matches, problems);
+  const timeouts = fields(item.timeouts, `${path}.timeouts`, problems) ?? {};
+  const timeoutMs = duration(timeouts.request, `${path}.timeouts.request`, problems) ?? 0;
+  const backendTimeoutMs =
+    duration(timeouts.backendRequest, `${path}.timeouts.backendRequest`, problems) ?? 0;
+  if (timeoutMs > 0 && backendTimeoutMs > timeoutMs)
+    problems.add(
+      `${path}.timeouts.backendRequest`,
+      timeouts.backendRequest,
+      `use at most timeouts.request, ${String(timeouts.request)}`,
+    );
+  return {
+    name: text(item.name, `${path}.name`, problems) ?? '',
+    matches,
+    action: readAction(filters, backends, `${path}.backendRefs`, problems),
+    requestFields: filters.requestFields,
+    responseFields: filters.responseFields,
+    timeoutMs,
+    backendTimeoutMs,
+    retry: readRetry(item.retry, `${path}.retry`, problems),
+  };
+}
+
+/** None if none of those that are given can be used: the rule then takes no request. Given none, it takes all. */
+function readMatches(item: Fields, path: string, dialect: RouteDialect, problems: Problems): RouteMatch[] {
+  const given = listOfFields(item.matches, `${path}.matches`, problems);
+  if (list(item.matches, `${path}.matches`, new Problems()).length === 0)
+    return [{ path: { kind: 'prefix', value: '/' }, method: '', headers: [], query: [] }];
+  const matches = given.flatMap(({ item: match, path: at }) => {
+    const read = dialect.readMatch(match, at, problems);
+    return read === null ? [] : [read];
+  });
+  if (matches.length === 0)
+    problems.list.push(`${path} takes no request, as none of its matches is valid; correct them`);
+  return matches;
+}
+
+function readAction(
+  filters: Filters,
+  backends: readonly Backend[],
+  path: string,
+  problems: Problems,
+): RouteAction {
+  const { problem, redirect, pathRewrite, hostRewrite, mirrors } = filters;
+  const forward = { kind: 'forward' as const, pathRewrite, hostRewrite, mirrors };
+  if (problem !== '') return { ...forward, backends: [brokenBackend(problem)] };
+  if (redirect === null) return { ...forward, backends };
+  if (backends.length > 0)
+    problems.list.push(`${path} is not used beside a RequestRedirect filter; remove one of them`);
+  return redirect;
+}
+
+function readRetry(value: unknown, path: string, problems: Problems): Retry | null {
+  const retry = fields(value, path, problems);
+  if (retry === null) return null;
+  const statuses = list(retry.codes, `${path}.codes`, problems).flatMap((code, index) => {
+    const limits = { min: 400, max: 599 };
+    const status = integer(code ?? 'null', `${path}.codes[${index}]`, limits, 0, problems);
+    return status === null ? [] : [status];
+  });
+  const limits = { min: 1, max: 10 };
+  const attempts = integer(retry.attempts, `${path}.attempts`, limits, DEFAULT_ATTEMPTS, problems);
+  if (attempts === null) return null;
+  return {
+    attempts,
+    statuses,
+    grpcStatuses: [],
+    backoffMs: duration(retry.backoff, `${path}.backoff`, problems) || DEFAULT_BACKOFF_MS,
+    anyMethod: false,
+  };
+}
