@@ -1,6 +1,6 @@
 import type { Backend, RouteMatch } from '../../model/model.ts';
 import { readBackendService } from './backend-service.ts';
-import { integer, listOfFields, type Problems } from './fields.ts';
+import { fields, integer, list, type Problems } from './fields.ts';
 import { readFilters } from './route-filter.ts';
 
 /** Reads `backendRefs`. What is wrong with one of them makes it a backend that answers 500 for its share. */
@@ -11,8 +11,11 @@ export function readBackends(
   matches: readonly RouteMatch[],
   problems: Problems,
 ): Backend[] {
-  return listOfFields(value, path, problems).map(({ item, path: at }) => {
+  return list(value, path, problems).map((entry, index) => {
+    const at = `${path}[${index}]`;
     const before = problems.list.length;
+    const item = fields(entry ?? 'null', at, problems);
+    if (item === null) return brokenBackend(problems.list[before]);
     const { service, problem } = readBackendService(item, at, namespace);
     if (problem !== '') problems.list.push(problem);
     const weight = integer(item.weight, `${at}.weight`, { min: 0, max: 1_000_000 }, 1, problems);

@@ -10,12 +10,11 @@ const MOST_WEIGHT = 1_000_000;
  * proportions.
  */
 function readWeight(value: unknown): number | null {
-  if (typeof value === 'number')
-    return Number.isInteger(value) && value >= 0 && value <= MOST_WEIGHT ? value * 1000 : null;
-  const quantity = /^([0-9]{1,7})(\.[0-9]{1,3})?(m?)$/.exec(typeof value === 'string' ? value : '');
+  const written = typeof value === 'number' ? String(value) : value;
+  const quantity = /^([0-9]{1,7}(?:\.[0-9]{1,3})?)(m?)$/.exec(typeof written === 'string' ? written : '');
   if (quantity === null) return null;
-  const amount = Number(`${quantity[1]}${quantity[2] ?? ''}`) * (quantity[3] === 'm' ? 1 : 1000);
-  return Number.isInteger(amount) && amount <= MOST_WEIGHT * 1000 ? amount : null;
+  const thousandths = Math.round(Number(quantity[1]) * (quantity[2] === 'm' ? 1 : 1000));
+  return thousandths <= MOST_WEIGHT * 1000 ? thousandths : null;
 }
 
 /** Divides by what all weights have in common, so that 90 and 10 stay 9 and 1 and not 90,000 and 10,000. */

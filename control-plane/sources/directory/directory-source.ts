@@ -24,13 +24,18 @@ export interface DirectorySourceOptions {
   readonly settleMs?: number;
 }
 
+interface Pending {
+  readonly stamp: string;
+  readonly since: number;
+}
+
 export class DirectorySource {
   readonly #options: Required<DirectorySourceOptions>;
   readonly #set: ManifestSet;
   /** As far as it is applied. */
   #applied: Map<string, string> = new Map();
   /** Changes that have been seen, and since when they are as they are (clock). */
-  #pending: Map<string, { stamp: string; since: number }> = new Map();
+  #pending: Map<string, Pending> = new Map();
   readonly #read = new Set<string>();
   #watchers: FSWatcher[] = [];
   #synced = false;
@@ -100,7 +105,7 @@ export class DirectorySource {
   async #scanOnce(): Promise<void> {
     const found = await this.#look();
     const { clock, settleMs } = this.#options;
-    const pending: typeof this.#pending = new Map();
+    const pending = new Map<string, Pending>();
     const settled: string[] = [];
     for (const file of new Set([...found.keys(), ...this.#applied.keys()])) {
       const stamp = found.get(file) ?? 'gone';

@@ -26,9 +26,9 @@ export function parseManifests(file: string, text: string): ParsedFile {
   const lines = new LineCounter();
   const documents = parseAllDocuments(text, { lineCounter: lines, prettyErrors: false });
   if (!Array.isArray(documents) || documents.length === 0) return { manifests: [] };
-  const errors = documents.flatMap(document => document.errors);
-  if (errors.length > 0)
-    return { manifests: null, problems: errors.map(error => describe(error, lines, file)) };
+  // The first alone: the others are mostly its consequences.
+  const [error] = documents.flatMap(document => document.errors);
+  if (error !== undefined) return { manifests: null, problems: [describe(error, lines, file)] };
 
   const manifests: Manifest[] = [];
   const problems = new Problems();

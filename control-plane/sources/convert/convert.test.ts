@@ -1,0 +1,576 @@
+import { expect, test } from 'vitest';
+import type { Mesh, Route, RouteRule } from '../../model/model.ts';
+import { meshOfManifests } from '../mesh-of-manifests.ts';
+
+const services = ['web', 'v1', 'v2']
+  .map(
+    name => `
+apiVersion: v1
+kind: Service
+metadata: {name: ${name}, namespace: shop}
+spec: {clusterIP: 10.0.0.1, ports: [{port: 80, name: http}, {port: 81, protocol: UDP}]}
+---`,
+  )
+  .join('');
+
+/** A mesh with three Services and the object, and what is wrong with the object. */
+function convert(manifest: string): { mesh: Mesh; problems: string[] } {
+  const { mesh, problems } = meshOfManifests({ 'services.yaml': services, 'x.yaml': manifest });
+  return { mesh, problems: problems.flatMap(({ problems }) => problems) };
+}
+
+function httpRoute(
+  rules: string,
+  parents = '[{group: "", kind: Service, name: web}]',
+): {
+  route: Route;
+  problems: string[];
+} {
+  const { mesh, problems } = convert(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: r, namespace: shop, creationTimestamp: "2026-01-01T00:00:00Z", generation: 3}
+spec:
+  parentRefs: ${parents}
+  rules: ${rules}`);
+  return { route: mesh.routes.get('HTTPRoute/shop/r') as Route, problems };
+}
+
+/** The backends of a rule as `service:port weight`, or what is wrong. */
+function backends(rule: RouteRule | undefined): string[] {
+  if (rule?.action.kind !== 'forward') return [];
+  return rule.action.backends.map(({ service, problem, weight }) =>
+    service === null
+      ? `500 ${weight}: ${problem}`
+      : `${service.namespace}/${service.name}:${service.port} ${weight}`,
+  );
+}
+
+test('a Service with all that the mesh reads', () => {
+  const { mesh, problems } = convert(`
+apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: shop, uid: u1, annotations: {tulle.dev/opaque-ports: 7000-7001}}
+spec:
+  clusterIPs: [10.0.0.9, fd00::9]
+  clusterIP: 10.0.0.9
+  externalIPs: [192.0.2.1]
+  trafficDistribution: PreferClose
+  ports:
+    - {port: 80, targetPort: web, name: http-x}
+    - {port: 90, targetPort: 9090, appProtocol: grpc}
+    - {port: 53, protocol: UDP}
+    - {port: 7001}
+    - {port: 3306}
+    - {port: 91}
+status: {loadBalancer: {ingress: [{ip: 203.0.113.1}]}}`);
+  expect(problems).toEqual([]);
+  expect(mesh.services.get('shop/s')).toEqual({
+    namespace: 'shop',
+    name: 's',
+    uid: 'u1',
+    kind: 'cluster-ip',
+    addresses: ['10.0.0.9', 'fd00::9', '192.0.2.1', '203.0.113.1'],
+    preferClose: true,
+    externalName: '',
+    ports: [
+      { port: 80, name: 'http-x', targetPort: 'web', protocol: 'http' },
+      { port: 90, name: '', targetPort: 9090, protocol: 'grpc' },
+      { port: 7001, name: '', targetPort: 7001, protocol: 'opaque' },
+      { port: 3306, name: '', targetPort: 3306, protocol: 'opaque' },
+      { port: 91, name: '', targetPort: 91, protocol: 'detect' },
+    ],
+  });
+});
+
+test('a Service with a port that cannot be read is not half in force', () => {
+  const { mesh, problems } = convert(`
+apiVersion: v1
+kind: Service
+metadata: {name: s, namespace: shop}
+spec: {ports: [{port: 80}, {port: 80000}, {port: 81, targetPort: Not_A_Name}, {name: x}]}`);
+  expect(mesh.services.has('shop/s')).toBe(false);
+  expect(problems).toEqual([
+    'spec.ports[1].port is 80000; use an integer from 1 to 65535 (it is not in force)',
+    'spec.ports[2].targetPort is "Not_A_Name"; use a port from 1 to 65535 or the name of a container port (it is not in force)',
+    'spec.ports[3].port is "missing"; use an integer from 1 to 65535 (it is not in force)',
+  ]);
+});
+
+test('a pod has the names of its owner, its labels and what its namespace says', () => {
+  const { mesh, problems } = convert(`
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, annotations: {tulle.dev/mtls: strict, tulle.dev/opaque-ports: "25"}}
+---
+apiVersion: v1
+kind: Pod
+metadata:
+  name: web-5d9-x
+  namespace: shop
+  labels: {app: web, version: v2, pod-template-hash: 5d9, tulle.dev/injected: "true"}
+  ownerReferences: [{kind: ReplicaSet, name: web-5d9, controller: true}]
+spec:
+  serviceAccountName: sa
+  nodeName: n1
+  containers: [{name: app, ports: [{name: http, containerPort: 8080}]}]
+status: {podIP: 10.1.0.1, podIPs: [{ip: 10.1.0.1}, {ip: "fd00::1"}]}
+---
+apiVersion: v1
+kind: Node
+metadata: {name: n1, labels: {topology.kubernetes.io/zone: z1}}`);
+  expect(problems).toEqual([]);
+  expect(mesh.workloads.get('shop/web-5d9-x')).toEqual({
+    namespace: 'shop',
+    name: 'web-5d9-x',
+    uid: 'Pod/shop/web-5d9-x',
+    addresses: ['10.1.0.1', 'fd00::1'],
+    serviceAccount: 'sa',
+    meshed: true,
+    owner: 'web',
+    app: 'web',
+    version: 'v2',
+    canonicalService: 'web',
+    canonicalRevision: 'v2',
+    node: 'n1',
+    zone: 'z1',
+    opaquePorts: [25],
+    mtls: 'strict',
+    namedPorts: new Map([['http', 8080]]),
+    services: [],
+  });
+});
+
+test('a pod is meshed by the mark or by the container, and its own annotations win', () => {
+  const { mesh, problems } = convert(`
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop, annotations: {tulle.dev/mtls: strict}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: a, namespace: shop, annotations: {tulle.dev/injected: "true", tulle.dev/mtls: permissive}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: b, namespace: shop, labels: {app.kubernetes.io/name: n, app.kubernetes.io/version: "7"}}
+spec: {initContainers: [{name: tulle-sidecar}], hostNetwork: true}
+status: {podIP: 10.0.0.1}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: c, namespace: shop, annotations: {tulle.dev/mtls: maybe}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: over, namespace: shop}
+status: {podIP: 10.0.0.1, phase: Succeeded}`);
+  const pods = ['a', 'b', 'c'].map(name => mesh.workloads.get(`shop/${name}`));
+  expect(
+    pods.map(pod => [pod?.meshed, pod?.mtls, pod?.addresses, pod?.canonicalService, pod?.canonicalRevision]),
+  ).toEqual([
+    [true, 'permissive', [], 'a', 'latest'],
+    [true, 'strict', [], 'n', '7'],
+    [false, 'strict', [], 'c', 'latest'],
+  ]);
+  expect(mesh.workloads.has('shop/over')).toBe(false);
+  expect(problems).toEqual(['annotation tulle.dev/mtls is "maybe"; use permissive or strict']);
+});
+
+test('slices are joined: unready, terminating and duplicate endpoints, named ports, two families', () => {
+  const slice = (name: string, family: string, port: number, endpoints: string) => `
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: ${name}, namespace: shop, labels: {kubernetes.io/service-name: web}}
+addressType: ${family}
+ports: [{name: http, port: ${port}}, {name: dns, port: 53, protocol: UDP}]
+endpoints: [${endpoints}]
+---`;
+  const { mesh, problems } = convert(
+    [
+      slice(
+        'a',
+        'IPv4',
+        8080,
+        '{addresses: [10.1.0.2], zone: z1, targetRef: {kind: Pod, name: p2}}, {addresses: [10.1.0.1], conditions: {ready: false}}, {addresses: [10.1.0.3], conditions: {ready: true, terminating: true}}, {addresses: [web.local]}',
+      ),
+      slice('b', 'IPv4', 8080, '{addresses: [10.1.0.1]}'),
+      slice('c', 'IPv4', 9090, '{addresses: [10.1.0.4]}'),
+      slice('d', 'IPv6', 8080, '{addresses: ["fd00::1"]}'),
+    ].join(''),
+  );
+  expect(problems).toEqual(['endpoints[3].addresses[0] is "web.local"; use an IP address']);
+  const none = { pod: '', zone: '' };
+  expect(mesh.endpoints.get('shop/web')).toEqual({
+    service: 'shop/web',
+    ports: [
+      {
+        name: 'http',
+        port: 8080,
+        endpoints: [
+          { address: '10.1.0.1', ready: true, ...none },
+          { address: '10.1.0.2', ready: true, pod: 'shop/p2', zone: 'z1' },
+          { address: '10.1.0.3', ready: false, ...none },
+        ],
+      },
+      { name: 'http', port: 9090, endpoints: [{ address: '10.1.0.4', ready: true, ...none }] },
+    ],
+  });
+});
+
+test('an HTTPRoute with everything in its place', () => {
+  const { route, problems } = httpRoute(`
+  - name: canary
+    matches:
+      - path: {type: Exact, value: /a}
+        method: GET
+        headers: [{name: X-A, value: "1"}, {name: x-a, value: "2"}, {name: X-B, type: RegularExpression, value: "b.*"}]
+        queryParams: [{name: q, value: z}]
+      - path: {type: RegularExpression, value: "/r/[0-9]+"}
+      - path: {value: /p/}
+    filters:
+      - type: RequestHeaderModifier
+        requestHeaderModifier: {set: [{name: X-S, value: s}], add: [{name: X-D, value: d}], remove: [X-R]}
+      - type: URLRewrite
+        urlRewrite: {hostname: other.example, path: {type: ReplaceFullPath, replaceFullPath: /full}}
+      - type: RequestMirror
+        requestMirror: {backendRef: {name: v1, port: 80}, fraction: {numerator: 1, denominator: 8}}
+      - type: RequestMirror
+        requestMirror: {backendRef: {name: v2, port: 80}, percent: 20}
+    backendRefs:
+      - {name: v1, port: 80, weight: 90}
+      - name: v2
+        port: 80
+        weight: 10
+        filters: [{type: ResponseHeaderModifier, responseHeaderModifier: {set: [{name: V, value: "2"}]}}]
+    timeouts: {request: 1m1s500ms, backendRequest: 2s}
+    retry: {attempts: 3, codes: [500, 503], backoff: 50ms}`);
+  expect(problems).toEqual([]);
+  const plain = { problem: '', requestFields: null, responseFields: null };
+  const to = (name: string) => ({ namespace: 'shop', name, port: 80 });
+  expect(route).toEqual({
+    kind: 'HTTPRoute',
+    namespace: 'shop',
+    name: 'r',
+    uid: 'HTTPRoute/shop/r',
+    generation: 3,
+    created: 1_767_225_600,
+    parents: [{ namespace: 'shop', name: 'web', port: 0, sectionName: '' }],
+    problems: [],
+    rules: [
+      {
+        name: 'canary',
+        matches: [
+          {
+            path: { kind: 'exact', value: '/a' },
+            method: 'GET',
+            headers: [
+              { name: 'x-a', match: { kind: 'exact', value: '1' } },
+              { name: 'x-b', match: { kind: 'regex', value: 'b.*' } },
+            ],
+            query: [{ name: 'q', match: { kind: 'exact', value: 'z' } }],
+          },
+          { path: { kind: 'regex', value: '/r/[0-9]+' }, method: '', headers: [], query: [] },
+          { path: { kind: 'prefix', value: '/p' }, method: '', headers: [], query: [] },
+        ],
+        action: {
+          kind: 'forward',
+          backends: [
+            { ...plain, service: to('v1'), weight: 90 },
+            {
+              ...plain,
+              service: to('v2'),
+              weight: 10,
+              responseFields: { set: [{ name: 'v', value: '2' }], add: [], remove: [] },
+            },
+          ],
+          pathRewrite: { kind: 'full', value: '/full' },
+          hostRewrite: 'other.example',
+          mirrors: [
+            { backend: { ...plain, service: to('v1'), weight: 1 }, fraction: 0.125 },
+            { backend: { ...plain, service: to('v2'), weight: 1 }, fraction: 0.2 },
+          ],
+        },
+        requestFields: {
+          set: [{ name: 'x-s', value: 's' }],
+          add: [{ name: 'x-d', value: 'd' }],
+          remove: ['x-r'],
+        },
+        responseFields: null,
+        timeoutMs: 61_500,
+        backendTimeoutMs: 2000,
+        retry: { attempts: 3, statuses: [500, 503], grpcStatuses: [], backoffMs: 50, anyMethod: false },
+      },
+    ],
+  });
+});
+
+test('a redirect with its defaults', () => {
+  const { route, problems } = httpRoute(`
+  - filters: [{type: RequestRedirect, requestRedirect: {}}]
+  - matches: [{path: {value: /x}}]
+    filters: [{type: RequestRedirect, requestRedirect: {scheme: https, hostname: a.b, port: 8443, statusCode: 308, path: {type: ReplacePrefixMatch, replacePrefixMatch: ""}}}]`);
+  expect(problems).toEqual([]);
+  expect(route.rules.map(rule => rule.action)).toEqual([
+    { kind: 'redirect', status: 302, scheme: '', host: '', port: 0, path: null },
+    {
+      kind: 'redirect',
+      status: 308,
+      scheme: 'https',
+      host: 'a.b',
+      port: 8443,
+      path: { kind: 'prefix', value: '/' },
+    },
+  ]);
+});
+
+test.each([
+  [
+    'a regular expression that RE2 does not know takes its match away, not the rule',
+    '[{matches: [{path: {type: RegularExpression, value: "(?=x)"}}, {path: {value: /ok}}], backendRefs: [{name: v1, port: 80}]}]',
+    [
+      'spec.rules[0].matches[0].path.value is "(?=x)"; use a regular expression in RE2 syntax (error parsing regexp: invalid or unsupported Perl syntax: `(?=`)',
+    ],
+    [['shop/v1:80 1']],
+  ],
+  [
+    'a rule whose only match is wrong takes no request, and the numbers of the others stay',
+    '[{matches: [{method: FETCH}], backendRefs: [{name: v1, port: 80}]}, {backendRefs: [{name: gone, port: 80}]}]',
+    [
+      'spec.rules[0].matches[0].method is "FETCH"; use one of GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH',
+      'spec.rules[0] takes no request, as none of its matches is valid; correct them',
+      'spec.rules[1].backendRefs[0] refers to Service shop/gone, which does not exist; create it or correct the name',
+    ],
+    [['500 1: refers to Service shop/gone, which does not exist; create it or correct the name']],
+  ],
+  [
+    'a header match that is wrong does not make the match wider',
+    '[{matches: [{headers: [{name: "a b", value: x}]}], backendRefs: [{name: v1, port: 80}]}]',
+    [
+      'spec.rules[0].matches[0].headers[0].name is "a b"; use the name of a header',
+      'spec.rules[0] takes no request, as none of its matches is valid; correct them',
+    ],
+    [],
+  ],
+  [
+    'an unknown filter answers 500 and is not skipped',
+    '[{filters: [{type: CORS, cors: {}}], backendRefs: [{name: v1, port: 80}]}]',
+    [
+      'spec.rules[0].filters[0].type is "CORS"; use one of RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite, RequestMirror',
+    ],
+    [
+      [
+        '500 1: spec.rules[0].filters[0].type is "CORS"; use one of RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite, RequestMirror',
+      ],
+    ],
+  ],
+  [
+    'an unknown filter of a backend breaks that backend only',
+    '[{backendRefs: [{name: v1, port: 80, filters: [{type: URLRewrite, urlRewrite: {}}]}, {name: v2, port: 80, weight: 3}]}]',
+    [
+      'spec.rules[0].backendRefs[0].filters[0].type is "URLRewrite"; use one of RequestHeaderModifier, ResponseHeaderModifier',
+    ],
+    [
+      [
+        '500 1: spec.rules[0].backendRefs[0].filters[0].type is "URLRewrite"; use one of RequestHeaderModifier, ResponseHeaderModifier',
+        'shop/v2:80 3',
+      ],
+    ],
+  ],
+  [
+    'backends of another kind, without a port, of another port, of a bad weight keep their share',
+    '[{backendRefs: [{kind: Bucket, name: b, weight: 2}, {name: v1, weight: 3}, {name: v1, port: 81, weight: 4}, {name: v1, port: 80, weight: -1}, {group: x.io, kind: Service, name: v1, port: 80}, 7]}]',
+    [
+      'spec.rules[0].backendRefs[0].kind is "Bucket"; use Service: nothing else can be a backend',
+      'spec.rules[0].backendRefs[1].port is missing; give the port of the Service',
+      'spec.rules[0].backendRefs[3].weight is -1; use an integer from 0 to 1000000',
+      'spec.rules[0].backendRefs[4].group is "x.io"; use "": only Services can be backends',
+      'spec.rules[0].backendRefs[5] is 7; use a map',
+      'spec.rules[0].backendRefs[2] refers to port 81, which Service shop/v1 does not have; use one of 80',
+    ],
+    [
+      [
+        '500 2: spec.rules[0].backendRefs[0].kind is "Bucket"; use Service: nothing else can be a backend',
+        '500 3: spec.rules[0].backendRefs[1].port is missing; give the port of the Service',
+        '500 4: refers to port 81, which Service shop/v1 does not have; use one of 80',
+        '500 1: spec.rules[0].backendRefs[3].weight is -1; use an integer from 0 to 1000000',
+        '500 1: spec.rules[0].backendRefs[4].group is "x.io"; use "": only Services can be backends',
+        '500 1: spec.rules[0].backendRefs[5] is 7; use a map',
+      ],
+    ],
+  ],
+  [
+    'a mirror that goes nowhere does not fail the requests',
+    '[{filters: [{type: RequestMirror, requestMirror: {backendRef: {name: gone, port: 80}}}, {type: RequestMirror, requestMirror: {backendRef: {name: v1}}}], backendRefs: [{name: v1, port: 80}]}]',
+    [
+      'spec.rules[0].filters[1].requestMirror.backendRef.port is missing; give the port of the Service',
+      'spec.rules[0].filters RequestMirror backendRef refers to Service shop/gone, which does not exist; create it or correct the name',
+    ],
+    [['shop/v1:80 1']],
+  ],
+  [
+    'durations and retries that are wrong are left out and reported',
+    '[{timeouts: {request: 1.5s, backendRequest: 10}, retry: {attempts: 0}, backendRefs: [{name: v1, port: 80}]}, {timeouts: {request: 1s, backendRequest: 2s}, retry: {codes: [200, 500]}, backendRefs: [{name: v1, port: 80}]}]',
+    [
+      'spec.rules[0].timeouts.request is "1.5s"; use a duration such as 500ms, 10s or 1m30s',
+      'spec.rules[0].timeouts.backendRequest is 10; use a duration such as 500ms, 10s or 1m30s',
+      'spec.rules[0].retry.attempts is 0; use an integer from 1 to 10',
+      'spec.rules[1].timeouts.backendRequest is "2s"; use at most timeouts.request, 1s',
+      'spec.rules[1].retry.codes[0] is 200; use an integer from 400 to 599',
+    ],
+    [['shop/v1:80 1'], ['shop/v1:80 1']],
+  ],
+  [
+    'a header modifier that cannot be applied answers 500',
+    '[{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: x, value: "a\\nb"}]}}], backendRefs: [{name: v1, port: 80}]}]',
+    [
+      'spec.rules[0].filters[0].requestHeaderModifier.set[0].value is "a\\nb"; use a value without control characters',
+    ],
+    [
+      [
+        '500 1: spec.rules[0].filters[0].requestHeaderModifier.set[0].value is "a\\nb"; use a value without control characters',
+      ],
+    ],
+  ],
+  [
+    'a prefix cannot be replaced where none was matched',
+    '[{matches: [{path: {type: Exact, value: /a}}], filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /b}}}], backendRefs: [{name: v1, port: 80}]}]',
+    [
+      'spec.rules[0].filters[0].urlRewrite.path.type is "ReplacePrefixMatch"; use ReplaceFullPath, or PathPrefix in every match of the rule',
+    ],
+    [
+      [
+        '500 1: spec.rules[0].filters[0].urlRewrite.path.type is "ReplacePrefixMatch"; use ReplaceFullPath, or PathPrefix in every match of the rule',
+      ],
+    ],
+  ],
+  ['no backend at all is no problem, and 500 for everything', '[{name: nothing}]', [], [[]]],
+])('%s', (_, rules, problems, expected) => {
+  const result = httpRoute(rules);
+  expect(result.problems).toEqual(problems);
+  expect(result.route.rules.map(backends)).toEqual(expected);
+});
+
+test.each([
+  [
+    'a parent that does not exist',
+    '[{group: "", kind: Service, name: nowhere}]',
+    'spec.parentRefs refers to Service shop/nowhere, which does not exist; create it or correct the name',
+  ],
+  [
+    'a port that the parent does not have',
+    '[{group: core, kind: Service, name: web, port: 8080, sectionName: x}]',
+    'spec.parentRefs refers to port 8080 with sectionName "x" of Service shop/web, which does not have it; use one of 80 (http)',
+  ],
+  [
+    'a Service in the group of Gateway API',
+    '[{kind: Service, name: web}]',
+    'spec.parentRefs[0].group is missing; use "" for a Service (it is not in force)',
+  ],
+])('%s is reported', (_, parents, problem) => {
+  expect(httpRoute('[{backendRefs: [{name: v1, port: 80}]}]', parents).problems).toEqual([problem]);
+});
+
+test('routes of gateways are passed over in silence, those of both are attached to the Service', () => {
+  const gateway = '{kind: Gateway, name: g}';
+  expect(httpRoute('[]', `[${gateway}]`)).toEqual({ route: undefined, problems: [] });
+  const both = httpRoute('[]', `[${gateway}, {group: core, kind: Service, name: web}]`);
+  expect(both.problems).toEqual([]);
+  expect(both.route.parents).toEqual([{ namespace: 'shop', name: 'web', port: 0, sectionName: '' }]);
+});
+
+test('a route without rules, hostnames and rules that are no list', () => {
+  const { mesh, problems } = convert(`
+apiVersion: gateway.networking.k8s.io/v1beta1
+kind: HTTPRoute
+metadata: {name: all, namespace: shop}
+spec: {parentRefs: [{group: "", kind: Service, name: web}], hostnames: [a.example]}
+---
+apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: {name: broken, namespace: shop}
+spec: {parentRefs: [{group: "", kind: Service, name: web}], rules: {}}`);
+  expect(mesh.routes.get('HTTPRoute/shop/all')?.rules.map(rule => rule.matches[0].path)).toEqual([
+    { kind: 'prefix', value: '/' },
+  ]);
+  expect(problems).toEqual([
+    'spec.hostnames is ["a.example"]; match the Host header instead: routes of a Service apply to every host',
+    'spec.rules is {}; use a list (it is not in force)',
+  ]);
+});
+
+test('a GRPCRoute as paths', () => {
+  const { mesh, problems } = convert(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: g, namespace: shop}
+spec:
+  parentRefs: [{group: "", kind: Service, name: web, port: 80}]
+  rules:
+    - matches:
+        - {method: {service: a.B, method: C}, headers: [{name: H, value: v}]}
+        - {method: {service: a.B}}
+        - {method: {method: C}}
+        - {method: {type: RegularExpression, service: "a|b"}}
+        - {}
+      backendRefs: [{name: v1, port: 80}]
+    - backendRefs: [{name: v1, port: 80}]
+      filters: [{type: RequestRedirect, requestRedirect: {}}]
+    - matches: [{method: {service: a/b}}]`);
+  const [first, second] = mesh.routes.get('GRPCRoute/shop/g')?.rules ?? [];
+  expect(first.matches.map(({ path, headers }) => [path.kind, path.value, headers.length])).toEqual([
+    ['exact', '/a.B/C', 1],
+    ['prefix', '/a.B', 0],
+    ['regex', '/[^/]+/C', 0],
+    ['regex', '/(?:a|b)/[^/]+', 0],
+    ['prefix', '/', 0],
+  ]);
+  expect(second.matches).toHaveLength(1);
+  expect(backends(second)).toEqual([
+    '500 1: spec.rules[1].filters[0].type is "RequestRedirect"; use one of RequestHeaderModifier, ResponseHeaderModifier, RequestMirror',
+  ]);
+  expect(problems).toEqual([
+    'spec.rules[1].filters[0].type is "RequestRedirect"; use one of RequestHeaderModifier, ResponseHeaderModifier, RequestMirror',
+    'spec.rules[2].matches[0].method.service is "a/b"; use the name of a gRPC service',
+    'spec.rules[2] takes no request, as none of its matches is valid; correct them',
+  ]);
+});
+
+test.each([
+  ['v1alpha1', '900m', '100m', [9, 1]],
+  ['v1alpha1', '1', '0.5', [2, 1]],
+  ['v1alpha2', '90', '10', [9, 1]],
+  ['v1alpha4', '0', '0', [0, 0]],
+])('a TrafficSplit %s with weights %s and %s, for each port of its Service', (version, a, b, weights) => {
+  const { mesh, problems } = convert(`
+apiVersion: split.smi-spec.io/${version}
+kind: TrafficSplit
+metadata: {name: t, namespace: shop}
+spec: {service: web, backends: [{service: v1, weight: ${a}}, {service: gone, weight: ${b}}]}`);
+  const missing = 'refers to Service shop/gone, which does not exist; create it or correct the name';
+  const route = mesh.routes.get('TrafficSplit/shop/t:80');
+  expect(route?.parents).toEqual([{ namespace: 'shop', name: 'web', port: 80, sectionName: '' }]);
+  expect(backends(route?.rules[0])).toEqual([`shop/v1:80 ${weights[0]}`, `500 ${weights[1]}: ${missing}`]);
+  expect(problems).toEqual([`spec.backends[1].service ${missing}`]);
+});
+
+test('a TrafficSplit that is wrong is not in force', () => {
+  const { mesh, problems } = convert(`
+apiVersion: split.smi-spec.io/v1alpha2
+kind: TrafficSplit
+metadata: {name: t, namespace: shop}
+spec: {backends: [{service: v1, weight: -1}], matches: [{kind: HTTPRouteGroup, name: g}]}
+---
+apiVersion: split.smi-spec.io/v1alpha2
+kind: TrafficSplit
+metadata: {name: u, namespace: shop}
+spec: {service: nowhere, backends: [{service: v1, weight: 1}]}`);
+  expect(mesh.routes.has('TrafficSplit/shop/t')).toBe(false);
+  expect(mesh.routes.get('TrafficSplit/shop/u')?.parents).toEqual([]);
+  expect(problems).toEqual([
+    'spec.service is missing; use a string that is not empty (it is not in force)',
+    'spec.matches is [{"kind":"HTTPRouteGroup","name":"g"}]; use an HTTPRoute, which has matches of its own (it is not in force)',
+    'spec.backends[0].weight is -1; use an integer from 0 to 1000000, or a quantity such as 500m (it is not in force)',
+    'spec.service refers to Service shop/nowhere, which does not exist; create it or correct the name',
+  ]);
+});
