@@ -5,6 +5,7 @@
  */
 import { type FSWatcher, watch } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Clock } from '../../../runtime/clock.ts';
 import type { Logger } from '../../../runtime/log.ts';
 import { type RecordWriter, recordKinds } from '../../model/records.ts';
@@ -45,7 +46,8 @@ export class DirectorySource {
   #cancelTimer: () => void = () => {};
 
   constructor(options: DirectorySourceOptions) {
-    this.#options = { scanMs: 500, settleMs: 40, ...options };
+    const directories = options.directories.map(directory => resolve(directory));
+    this.#options = { scanMs: 500, settleMs: 40, ...options, directories };
     const { writer } = this.#options;
     this.#set = new ManifestSet(
       ({ kind, object, location }) => writeObject(writer, kind, object, location),
@@ -116,6 +118,7 @@ export class DirectorySource {
       else pending.set(file, { stamp, since });
     }
     this.#pending = pending;
+    if (pending.size > 0) this.#options.log.debug({ files: [...pending.keys()] }, 'files are changing');
     for (const file of settled) await this.#apply(file, found.get(file));
     if (settled.length > 0) this.#set.commit();
     if (this.#synced || this.#read.size < this.#options.directories.length) return;
