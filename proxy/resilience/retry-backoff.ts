@@ -35,6 +35,7 @@ export function retryAfterMs(lines: FieldLines, unix: number): number {
   const value = fields.get(lines, 'retry-after');
   if (value === '') return -1;
   if (/^\d{1,9}$/.test(value)) return Number(value) * 1000;
-  const date = Date.parse(value);
+  // Date.parse takes much more than HTTP-dates, "-5" for instance.
+  const date = value.endsWith(' GMT') ? Date.parse(value) : Number.NaN;
   return Number.isNaN(date) ? -1 : Math.max(0, date - unix);
 }

@@ -70,8 +70,9 @@ function isRetriable(attempt: FailedAttempt, retry: RetryConfig | null): boolean
     case 'connect-failed':
       return true;
     case 'reset':
-    case 'timeout':
       return retry.onReset;
+    case 'timeout':
+      return retry.onReset || retry.statuses.includes(504);
     case 'status':
       return retry.statuses.includes(attempt.status);
     case 'grpc-status':

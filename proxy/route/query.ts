@@ -1,4 +1,5 @@
-const AMPERSAND = '&';
+const PERCENT = 37;
+const PLUS = 43;
 
 /**
  * First value of a query parameter, decoded (`+` and percent-encoding, compared as UTF-8 bytes); null without one. `end`
@@ -7,7 +8,7 @@ const AMPERSAND = '&';
 export function queryValue(path: string, end: number, name: string): string | null {
   let position = end + 1;
   while (position < path.length) {
-    let stop = path.indexOf(AMPERSAND, position);
+    let stop = path.indexOf('&', position);
     if (stop < 0) stop = path.length;
     let equals = path.indexOf('=', position);
     if (equals < 0 || equals > stop) equals = stop;
@@ -18,9 +19,14 @@ export function queryValue(path: string, end: number, name: string): string | nu
   return null;
 }
 
+/** Compares without a copy up to the first encoded character. */
 function isNamed(path: string, start: number, end: number, name: string): boolean {
-  if (end - start === name.length) return path.startsWith(name, start);
-  return end - start > name.length && decode(path.slice(start, end)) === name;
+  for (let i = start; i < end; i++) {
+    const code = path.charCodeAt(i);
+    if (code === PERCENT || code === PLUS) return decode(path.slice(start, end)) === name;
+    if (code !== name.charCodeAt(i - start)) return false;
+  }
+  return end - start === name.length;
 }
 
 /** Malformed percent-encoding stays as it is. */

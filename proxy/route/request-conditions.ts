@@ -5,6 +5,7 @@ import type { RequestHead } from '../exchange/stream.ts';
 import { queryValue } from './query.ts';
 import type { NamedMatch, RouteMatchConfig } from './route-config.ts';
 import { compileString, matchesString, type StringMatcher } from './string-matcher.ts';
+import { toWire } from './wire-text.ts';
 
 /** Where the value of a header match comes from: `Host` and the pseudo-header fields are not among the field lines. */
 type Source = 'field' | 'authority' | 'method' | 'scheme' | 'path';
@@ -45,7 +46,7 @@ export function compileConditions(match: RouteMatchConfig): RequestConditions {
     path: match.path.kind === 'regex' ? RE2JS.compile(match.path.value) : null,
     headers: match.headers.map(compileHeader),
     query: match.query.map(({ name, match: value, invert }) => ({
-      name,
+      name: toWire(name),
       matcher: compileString(value),
       invert,
     })),

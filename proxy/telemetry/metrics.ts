@@ -41,6 +41,7 @@ export class Metrics {
   #cells = 0;
   #overflowed = 0;
   #clusters: () => Iterable<Cluster> = () => [];
+  #now: () => number = () => 0;
 
   /** `maxSeries`: series per metric; what goes beyond is counted in one overflow series. */
   constructor(maxSeries: number) {
@@ -108,15 +109,16 @@ export class Metrics {
     else readers.push(reader);
   }
 
-  /** Registers where the live clusters are, for the gauges of endpoints. */
-  setClusters(clusters: () => Iterable<Cluster>): void {
+  /** Registers where the live clusters are, for the gauges of endpoints; `now` is the clock that the pickers use. */
+  setClusters(clusters: () => Iterable<Cluster>, now: () => number): void {
     this.#clusters = clusters;
+    this.#now = now;
   }
 
-  /** All edges that have a sample, the overflow series last and only when it is in use. */
+  /** All edges, the overflow series last and only when it is in use. */
   edges(): EdgeSeries[] {
     const edges = [...this.#edges.values()];
-    if (this.#overflowed > 0) edges.push(this.#overflow);
+    if (this.#overflowed > 0 || this.#overflow.tcpOpened > 0) edges.push(this.#overflow);
     return edges;
   }
 
@@ -136,7 +138,7 @@ export class Metrics {
     for (const [name, readers] of this.#readers) {
       for (const reader of readers) for (const { labels, value } of reader()) push(name, labels, value);
     }
-    push('overflowSeries', {}, this.#overflowed);
+    push('overflowSeries', {}, this.#overflowed + this.#overflow.tcpOpened);
     return all;
   }
 
@@ -155,7 +157,10 @@ export class Metrics {
 
   #readClusters(push: (name: MetricName, labels: Record<string, string>, value: number) => void): void {
     const byHost = new Map<string, { endpoints: number; ejected: number }>();
+    const now = this.#now();
     for (const cluster of this.#clusters()) {
+      // Brings the count of ejected endpoints up to date when nothing was picked since they returned.
+      cluster.view(now);
       const host = cluster.config.service.host === '' ? 'unknown' : cluster.config.service.host;
       const sum = byHost.get(host) ?? { endpoints: 0, ejected: 0 };
       sum.endpoints += cluster.endpoints.length;

@@ -1,0 +1,80 @@
+import { describe, expect, it } from 'vitest';
+import { clusterConfig, clusterOf, endpointConfig, endpointsConfig } from './cluster.fixture.ts';
+import { Cluster } from './cluster.ts';
+import type { Endpoint } from './endpoint.ts';
+
+describe('Cluster', () => {
+  it('keeps endpoints and what is known of them over updates', () => {
+    const cluster = clusterOf(2);
+    const [first] = cluster.endpoints;
+    first.consecutiveFailures = 3;
+    first.pool = 'pool';
+    cluster.updateEndpoints(
+      endpointsConfig([endpointConfig(5), endpointConfig(0, { weight: 7, priority: 1, zone: 'b' })], '2'),
+    );
+    expect(cluster.endpointsVersion).toBe('2');
+    expect(cluster.endpoints[1]).toBe(first);
+    expect(first).toMatchObject({ consecutiveFailures: 3, pool: 'pool', weight: 7, priority: 1, zone: 'b' });
+  });
+
+  it('takes the same address with another identity, or without a sidecar, for another endpoint', () => {
+    const meshed = endpointConfig(0, { meshed: true, identity: 'spiffe://td/ns/a/sa/b' });
+    const cluster = new Cluster(clusterConfig());
+    cluster.updateEndpoints(endpointsConfig([meshed]));
+    const [first] = cluster.endpoints;
+    cluster.updateEndpoints(endpointsConfig([{ ...meshed, identity: 'spiffe://td/ns/a/sa/c' }]));
+    const [second] = cluster.endpoints;
+    expect(second).not.toBe(first);
+    expect(first.removed).toBe(true);
+    cluster.updateEndpoints(endpointsConfig([endpointConfig(0)]));
+    expect(cluster.endpoints[0]).not.toBe(second);
+  });
+
+  it('tells endpoints that they are gone once, after the new list is in force', () => {
+    const cluster = clusterOf(2);
+    const [first, second] = cluster.endpoints;
+    const gone: Endpoint[] = [];
+    first.onRemoved = endpoint => {
+      expect(cluster.endpoints).toEqual([second]);
+      gone.push(endpoint);
+    };
+    cluster.updateEndpoints(endpointsConfig([endpointConfig(1)]));
+    cluster.updateEndpoints(endpointsConfig([endpointConfig(1)]));
+    expect(gone).toEqual([first]);
+    expect(second.removed).toBe(false);
+  });
+
+  it('takes an endpoint that is listed twice once', () => {
+    const cluster = new Cluster(clusterConfig());
+    cluster.updateEndpoints(endpointsConfig([endpointConfig(0), endpointConfig(0)]));
+    expect(cluster.endpoints).toHaveLength(1);
+  });
+
+  it('picks nothing after its removal', () => {
+    const cluster = clusterOf(3);
+    const endpoints = [...cluster.endpoints];
+    cluster.remove();
+    expect(endpoints.every(endpoint => endpoint.removed)).toBe(true);
+    expect(cluster.pick([], Math.random, 0)).toBeNull();
+  });
+
+  it('forgets cached series when the labels change, and only then', () => {
+    const cluster = clusterOf(1);
+    const [endpoint] = cluster.endpoints;
+    endpoint.httpSeries = 'series' as never;
+    cluster.updateEndpoints(endpointsConfig([endpointConfig(0, { labels: { ...endpoint.labels } })]));
+    expect(endpoint.httpSeries).toBe('series');
+    cluster.updateEndpoints(
+      endpointsConfig([endpointConfig(0, { labels: { ...endpoint.labels, version: 'v2' } })]),
+    );
+    expect(endpoint.httpSeries).toBeNull();
+  });
+
+  it('knows what is typical after the first sample', () => {
+    const cluster = clusterOf(1);
+    cluster.observe(3);
+    expect(cluster.typicalMs).toBe(3);
+    cluster.observe(5);
+    expect(cluster.typicalMs).toBe(4);
+  });
+});
