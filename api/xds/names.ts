@@ -55,5 +55,10 @@ export function serviceRoutes(
   return consumer === null ? name : `${name}@${consumer}`;
 }
 
+/** RouteConfiguration of one port of one pod, for calls to its address: one route, as routes are a Service's. */
+export function podRoutes(namespace: string, pod: string, port: number): string {
+  return `route/pod/${namespace}/${pod}:${port}`;
+}
+
 /** Key of the `filter_metadata` in which Tulle puts what Envoy's messages have no field for. */
 export const metadataKey = 'tulle.dev';

@@ -1,0 +1,28 @@
+import type { Codec } from '../../api/xds/any.ts';
+import type { DeepPartial } from '../../api/xds/gen/google/protobuf/any.ts';
+import type { Client } from './client.ts';
+import type { EndpointFrames } from './endpoint-frames.ts';
+import type { MeshReader } from './mesh-reader.ts';
+
+/** Types of resources that are translated. */
+export type ResourceKind = 'listener' | 'routes' | 'cluster' | 'endpoints';
+
+/** Writes the resources of one dialect. Pure: the same mesh, name and scope give the same bytes. */
+export interface DialectWriter {
+  /** The encoded message, or null if there is no such resource. */
+  write(
+    reader: MeshReader,
+    frames: EndpointFrames,
+    kind: ResourceKind,
+    name: string,
+    client: Client,
+  ): Uint8Array | null;
+  /** What of the client the resource depends on besides its name: clients with equal scopes share its bytes. */
+  scope(kind: ResourceKind, client: Client): string;
+  /** Names that a wildcard subscription stands for. */
+  names(reader: MeshReader, kind: ResourceKind, client: Client): string[];
+}
+
+export function encode<T>(codec: Codec<T>, message: DeepPartial<T> | null): Uint8Array | null {
+  return message === null ? null : codec.encode(codec.fromPartial(message)).finish();
+}

@@ -1,0 +1,9 @@
+import type { Dialect } from './client.ts';
+import type { DialectWriter } from './dialect.ts';
+import { sidecarDialect } from './sidecar/dialect.ts';
+
+export const dialects: Readonly<Record<Dialect, DialectWriter>> = {
+  sidecar: sidecarDialect,
+  envoy: sidecarDialect,
+  grpc: sidecarDialect,
+};

@@ -1,0 +1,66 @@
+import type { Route, RouteMatch, RouteRule } from '../model/model.ts';
+
+/** One match of one rule; precedence ranks matches, not rules (HTTPRouteRule, "Proxy or Load Balancer routing"). */
+export interface RankedMatch {
+  readonly route: Route;
+  readonly rule: RouteRule;
+  /** Position of the rule in the route. */
+  readonly ruleIndex: number;
+  readonly match: RouteMatch;
+}
+
+/** Sorts the matches of HTTPRoutes: what is tried first comes first. The sort is stable. */
+export function compareHttp(a: RankedMatch, b: RankedMatch): number {
+  return (
+    pathRank(a.match) - pathRank(b.match) ||
+    pathLength(b.match) - pathLength(a.match) ||
+    Number(b.match.method !== '') - Number(a.match.method !== '') ||
+    b.match.headers.length - a.match.headers.length ||
+    b.match.query.length - a.match.query.length ||
+    compareOwners(a, b)
+  );
+}
+
+/** Sorts the matches of GRPCRoutes: characters in the service, then in the method, then the number of headers. */
+export function compareGrpc(a: RankedMatch, b: RankedMatch): number {
+  const left = grpcLengths(a.match);
+  const right = grpcLengths(b.match);
+  return (
+    right.service - left.service ||
+    right.method - left.method ||
+    b.match.headers.length - a.match.headers.length ||
+    compareOwners(a, b)
+  );
+}
+
+/** Ties go to the older route, then to the first by name, then to the first rule. */
+function compareOwners(a: RankedMatch, b: RankedMatch): number {
+  if (a.route.created !== b.route.created) return a.route.created - b.route.created;
+  const left = `${a.route.namespace}/${a.route.name}`;
+  const right = `${b.route.namespace}/${b.route.name}`;
+  if (left !== right) return left < right ? -1 : 1;
+  return a.ruleIndex - b.ruleIndex;
+}
+
+/**
+ * Gateway API leaves regular expressions to the implementation: here they stand between exact paths and prefixes, as a
+ * rule for `/` would hide them otherwise.
+ */
+function pathRank({ path }: RouteMatch): number {
+  return path.kind === 'exact' ? 0 : path.kind === 'regex' ? 1 : 2;
+}
+
+function pathLength({ path }: RouteMatch): number {
+  return path.kind === 'exact' ? 0 : path.value.length;
+}
+
+/** A gRPC path is `/<service>/<method>`; a part that is any (`[^/]+`) or missing counts nothing. */
+function grpcLengths({ path }: RouteMatch): { service: number; method: number } {
+  const last = path.value.lastIndexOf('/');
+  const whole = path.value.endsWith('/[^/]+') ? path.value.slice(0, -'/[^/]+'.length) : path.value;
+  if (path.kind === 'prefix' || whole.length < path.value.length) {
+    return { service: Math.max(0, whole.length - 1), method: 0 };
+  }
+  const service = path.value.slice(1, last);
+  return { service: service === '[^/]+' ? 0 : service.length, method: path.value.length - last - 1 };
+}

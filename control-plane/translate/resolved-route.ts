@@ -1,0 +1,56 @@
+/**
+ * Routes as the writers of all dialects take them: split into single matches, in order of precedence, with backends that
+ * are cluster names. Everything in it is valid: no dialect has to check again.
+ */
+import type { FieldEdits, PathRewrite, Retry, Route, RouteMatch } from '../model/model.ts';
+
+export interface ResolvedBackend {
+  /** '': invalid, its share is answered with 500. */
+  readonly cluster: string;
+  /** 1.. */
+  readonly weight: number;
+  readonly requestFields: FieldEdits | null;
+  readonly responseFields: FieldEdits | null;
+}
+
+export interface Forward {
+  readonly kind: 'forward';
+  /** At least one. */
+  readonly backends: readonly ResolvedBackend[];
+  readonly pathRewrite: PathRewrite | null;
+  /** New authority, or ''. */
+  readonly hostRewrite: string;
+  readonly mirrors: readonly { readonly cluster: string; readonly fraction: number }[];
+}
+
+export interface Redirect {
+  readonly kind: 'redirect';
+  readonly status: number;
+  /** '' and 0: derived from the request and the Service port. */
+  readonly scheme: string;
+  readonly host: string;
+  readonly port: number;
+  readonly path: PathRewrite | null;
+}
+
+export interface ResolvedRoute {
+  readonly match: RouteMatch;
+  readonly action: Forward | Redirect;
+  readonly requestFields: FieldEdits | null;
+  readonly responseFields: FieldEdits | null;
+  /** Whole request with retries; 0: none. */
+  readonly timeoutMs: number;
+  /** One attempt; 0: none. */
+  readonly attemptTimeoutMs: number;
+  readonly retry: Retry | null;
+  /** `HTTPRoute/<namespace>/<name>/<rule>`, '' for the implicit route. */
+  readonly origin: string;
+}
+
+/** The routes of one Service port, for clients of one namespace. A request that none of them matches gets 404. */
+export interface RouteSet {
+  readonly kind: Route['kind'] | 'implicit';
+  /** Namespace whose consumer routes these are; null: the producer's, or none. */
+  readonly consumer: string | null;
+  readonly routes: readonly ResolvedRoute[];
+}

@@ -1,0 +1,178 @@
+import { RE2JS } from 're2js';
+import { serviceCluster } from '../../api/xds/names.ts';
+import { key, type Route, type RouteAction, type RouteMatch, type RouteRule } from '../model/model.ts';
+import type { ServiceDestination } from './destination.ts';
+import { compareGrpc, compareHttp, type RankedMatch } from './precedence.ts';
+import type { Forward, Redirect, ResolvedBackend, ResolvedRoute, RouteSet } from './resolved-route.ts';
+
+/** Kinds in order: the first that is attached to a port takes it, and the others do not apply (GEP-1294). */
+const kinds = ['GRPCRoute', 'HTTPRoute', 'TrafficSplit'] as const satisfies readonly Route['kind'][];
+
+const anyPath: RouteMatch = { path: { kind: 'prefix', value: '/' }, method: '', headers: [], query: [] };
+
+/**
+ * Namespace whose consumer routes apply to a call of the Service port from `client`; null if the producer's do
+ * (GEP-1294: a namespace with routes of its own uses these alone, the two sets never merge).
+ */
+export function consumerOf(
+  destination: ServiceDestination,
+  routes: readonly Route[],
+  client: string,
+): string | null {
+  if (client === destination.service.namespace) return null;
+  return attached(destination, routes, client).length > 0 ? client : null;
+}
+
+/** The routes of a Service port for clients in `consumer`, or for everyone else (null). */
+export function routeSetOf(
+  destination: ServiceDestination,
+  routes: readonly Route[],
+  consumer: string | null,
+): RouteSet {
+  const candidates = attached(destination, routes, consumer ?? destination.service.namespace);
+  const kind = kinds.find(kind => candidates.some(route => route.kind === kind));
+  if (kind === undefined) return { kind: 'implicit', consumer, routes: [implicitRoute(destination)] };
+  const ranked = candidates
+    .filter(route => route.kind === kind)
+    .flatMap(splitMatches)
+    .sort(kind === 'GRPCRoute' ? compareGrpc : compareHttp);
+  return { kind, consumer, routes: ranked.map(resolve) };
+}
+
+/** Where no route is attached, the Service itself takes everything. */
+export function implicitRoute(destination: ServiceDestination): ResolvedRoute {
+  const { service, port } = destination;
+  return implicitRouteTo(serviceCluster(service.namespace, service.name, port.port));
+}
+
+/** Everything to one cluster, without timeout or retries. */
+export function implicitRouteTo(cluster: string): ResolvedRoute {
+  const backend = { cluster, weight: 1, requestFields: null, responseFields: null };
+  return {
+    match: anyPath,
+    action: { kind: 'forward', backends: [backend], pathRewrite: null, hostRewrite: '', mirrors: [] },
+    requestFields: null,
+    responseFields: null,
+    timeoutMs: 0,
+    attemptTimeoutMs: 0,
+    retry: null,
+    origin: '',
+  };
+}
+
+/** Routes of `namespace` that are attached to the port; `port` and `sectionName` of the reference must both agree. */
+function attached(
+  { service, port }: ServiceDestination,
+  routes: readonly Route[],
+  namespace: string,
+): Route[] {
+  return routes.filter(
+    route =>
+      route.namespace === namespace &&
+      route.parents.some(
+        parent =>
+          parent.namespace === service.namespace &&
+          parent.name === service.name &&
+          (parent.port === 0 || parent.port === port.port) &&
+          (parent.sectionName === '' || parent.sectionName === port.name),
+      ),
+  );
+}
+
+function splitMatches(route: Route): RankedMatch[] {
+  return route.rules.flatMap((rule, ruleIndex) =>
+    (rule.matches.length === 0 ? [anyPath] : rule.matches)
+      .map(normalize)
+      .filter(isUsable)
+      .map(match => ({ route, rule, ruleIndex, match })),
+  );
+}
+
+/** A trailing slash of a prefix means nothing, and of several matches on one field the first counts. */
+function normalize(match: RouteMatch): RouteMatch {
+  const { path } = match;
+  const trimmed = path.kind === 'prefix' ? path.value.replace(/\/+$/, '') || '/' : path.value;
+  return {
+    path: { kind: path.kind, value: trimmed },
+    method: match.method,
+    headers: firstOfEach(match.headers.map(header => ({ ...header, name: header.name.toLowerCase() }))),
+    query: firstOfEach(match.query),
+  };
+}
+
+function firstOfEach<T extends { readonly name: string }>(list: readonly T[]): T[] {
+  return list.filter((item, index) => list.findIndex(other => other.name === item.name) === index);
+}
+
+/**
+ * A match whose regular expression is not RE2 syntax can match nothing. The source reports it in the route's status;
+ * a client that was sent it would refuse all routes of the port.
+ */
+function isUsable(match: RouteMatch): boolean {
+  const expressions = [...match.headers, ...match.query].map(({ match }) => match);
+  if (match.path.kind === 'regex' && !compiles(match.path.value)) return false;
+  return expressions.every(({ kind, value }) => kind === 'exact' || compiles(value));
+}
+
+function compiles(expression: string): boolean {
+  if (expression === '') return false;
+  try {
+    RE2JS.compile(expression);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function resolve({ route, rule, ruleIndex, match }: RankedMatch): ResolvedRoute {
+  return {
+    match,
+    action: resolveAction(rule.action),
+    requestFields: rule.requestFields,
+    responseFields: rule.responseFields,
+    timeoutMs: rule.timeoutMs,
+    attemptTimeoutMs: rule.backendTimeoutMs,
+    retry: rule.retry,
+    origin: originOf(route, rule, ruleIndex),
+  };
+}
+
+function originOf(route: Route, rule: RouteRule, index: number): string {
+  return `${route.kind}/${key(route.namespace, route.name)}/${rule.name === '' ? index : rule.name}`;
+}
+
+function resolveAction(action: RouteAction): Forward | Redirect {
+  if (action.kind === 'redirect') return action;
+  return {
+    kind: 'forward',
+    backends: resolveBackends(action.backends),
+    pathRewrite: action.pathRewrite,
+    hostRewrite: action.hostRewrite,
+    mirrors: action.mirrors.flatMap(({ backend, fraction }) => {
+      // An invalid mirror must not disturb the request (GEP-3171).
+      const cluster = clusterOf(backend);
+      return cluster === '' || fraction <= 0 ? [] : [{ cluster, fraction: Math.min(1, fraction) }];
+    }),
+  };
+}
+
+type Backends = Extract<RouteAction, { kind: 'forward' }>['backends'];
+
+/** Weight 0 takes no traffic. If nothing is left, every request is answered with 500. */
+function resolveBackends(backends: Backends): ResolvedBackend[] {
+  const weighted = backends
+    .filter(backend => backend.weight > 0)
+    .map(backend => ({
+      cluster: clusterOf(backend),
+      weight: backend.weight,
+      requestFields: backend.requestFields,
+      responseFields: backend.responseFields,
+    }));
+  return weighted.length > 0
+    ? weighted
+    : [{ cluster: '', weight: 1, requestFields: null, responseFields: null }];
+}
+
+function clusterOf({ service }: Backends[number]): string {
+  return service === null ? '' : serviceCluster(service.namespace, service.name, service.port);
+}

@@ -1,0 +1,49 @@
+import type { PortProtocol } from '../../../api/protocol.ts';
+import { durationOf } from '../../../api/xds/duration.ts';
+import type { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts';
+import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
+import type { Service } from '../../model/model.ts';
+import { defaults } from '../defaults.ts';
+import { podDestination, serviceDestination } from '../destination.ts';
+import type { MeshReader } from '../mesh-reader.ts';
+import { parseClusterName } from '../resource-name.ts';
+import { outlierDetection, overAds, retryBudget, tulleMetadata } from '../wire.ts';
+import { serviceMetadata } from './service-metadata.ts';
+
+/** Cluster of a Service port or of one pod's port. */
+export function cluster(reader: MeshReader, name: string): DeepPartial<Cluster> | null {
+  const subject = parseClusterName(name);
+  if (subject === null) return null;
+  if (subject.kind === 'pod') {
+    const pod = podDestination(reader, subject.workload, subject.port);
+    return pod === null ? null : write(reader, name, pod.protocol, pod.service);
+  }
+  const destination = serviceDestination(reader, subject.service, subject.port);
+  return destination === null ? null : write(reader, name, destination.port.protocol, destination.service);
+}
+
+function write(
+  reader: MeshReader,
+  name: string,
+  protocol: PortProtocol,
+  service: Service | null,
+): DeepPartial<Cluster> {
+  return {
+    name,
+    clusterDiscoveryType: { $case: 'type', value: 'EDS' },
+    edsClusterConfig: { edsConfig: overAds },
+    connectTimeout: durationOf(defaults.connectTimeoutMs),
+    circuitBreakers: { thresholds: [retryBudget()] },
+    outlierDetection: outlierDetection(),
+    metadata: tulleMetadata({
+      protocol: upstreamProtocol(protocol),
+      balancing: 'peak-ewma',
+      ...serviceMetadata(service, reader.settings.clusterDomain),
+    }),
+  };
+}
+
+/** How the application behind the port is spoken to where nothing is declared: as the request came. */
+function upstreamProtocol(protocol: PortProtocol): 'http1' | 'http2' | 'auto' {
+  return protocol === 'http2' || protocol === 'grpc' ? 'http2' : 'auto';
+}

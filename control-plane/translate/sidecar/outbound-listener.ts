@@ -1,0 +1,85 @@
+import { pack } from '../../../api/xds/any.ts';
+import { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/listener.ts';
+import type { FilterChain } from '../../../api/xds/gen/envoy/config/listener/v3/listener_components.ts';
+import { HttpConnectionManager } from '../../../api/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
+import { TcpProxy } from '../../../api/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts';
+import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
+import { podCluster, podRoutes, serviceCluster, serviceRoutes } from '../../../api/xds/names.ts';
+import { key } from '../../model/model.ts';
+import { type Destination, destinationOf } from '../destination.ts';
+import type { MeshReader } from '../mesh-reader.ts';
+import { consumerOf } from '../route-set.ts';
+import { overAds, routerFilter, tulleMetadata } from '../wire.ts';
+import { serviceMetadata } from './service-metadata.ts';
+
+/** Listener `outbound/<host>:<port>`: what a connection of the pod to this destination finds. */
+export function outboundListener(
+  reader: MeshReader,
+  name: string,
+  host: string,
+  port: number,
+  namespace: string,
+): DeepPartial<Listener> | null {
+  const destination = destinationOf(reader, host, port);
+  if (destination === null) return null;
+  const protocol = destination.kind === 'service' ? destination.port.protocol : destination.protocol;
+  const cluster = clusterOf(destination);
+  const listener: DeepPartial<Listener> = {
+    name,
+    trafficDirection: 'OUTBOUND',
+    metadata: tulleMetadata({
+      protocol,
+      ...serviceMetadata(destination.service, reader.settings.clusterDomain),
+    }),
+  };
+  if (protocol !== 'opaque') listener.filterChains = [httpChain(routesOf(reader, destination, namespace))];
+  if (protocol === 'opaque' || protocol === 'detect') listener.defaultFilterChain = tcpChain(cluster);
+  return listener;
+}
+
+function clusterOf(destination: Destination): string {
+  if (destination.kind === 'pod') {
+    return podCluster(destination.workload.namespace, destination.workload.name, destination.port);
+  }
+  return serviceCluster(destination.service.namespace, destination.service.name, destination.port.port);
+}
+
+function routesOf(reader: MeshReader, destination: Destination, namespace: string): string {
+  if (destination.kind === 'pod') {
+    return podRoutes(destination.workload.namespace, destination.workload.name, destination.port);
+  }
+  const { service, port } = destination;
+  const routes = reader.routesOf(key(service.namespace, service.name));
+  const consumer = consumerOf(destination, routes, namespace);
+  return serviceRoutes(service.namespace, service.name, port.port, consumer);
+}
+
+function httpChain(routes: string): DeepPartial<FilterChain> {
+  const manager = pack(HttpConnectionManager, {
+    statPrefix: routes,
+    routeSpecifier: { $case: 'rds', value: { routeConfigName: routes, configSource: overAds } },
+    httpFilters: [routerFilter()],
+  });
+  return {
+    name: 'http',
+    filters: [
+      {
+        name: 'envoy.filters.network.http_connection_manager',
+        configType: { $case: 'typedConfig', value: manager },
+      },
+    ],
+  };
+}
+
+function tcpChain(cluster: string): DeepPartial<FilterChain> {
+  const proxy = pack(TcpProxy, {
+    statPrefix: cluster,
+    clusterSpecifier: { $case: 'cluster', value: cluster },
+  });
+  return {
+    name: 'tcp',
+    filters: [
+      { name: 'envoy.filters.network.tcp_proxy', configType: { $case: 'typedConfig', value: proxy } },
+    ],
+  };
+}
