@@ -1,0 +1,88 @@
+/** A request and its response on an {@link Http2ServerConnection}. */
+import type {
+  FieldLines,
+  RequestReceiver,
+  ResetReason,
+  ResponseHead,
+  ServerConnection,
+  ServerStream,
+} from '../exchange/stream.ts';
+import { codeForClient, resetReasonOf } from './error-code.ts';
+import type { Multiplexer } from './multiplexer.ts';
+import { writeInformational, writeResponse } from './response-head.ts';
+import { Http2Stream } from './stream.ts';
+
+/** What a server stream needs of its connection besides the contract. */
+export interface ServerStreamOwner extends ServerConnection {
+  onResponseEnded(stream: Http2ServerStream): void;
+}
+
+export class Http2ServerStream extends Http2Stream implements ServerStream {
+  readonly connection: ServerStreamOwner;
+  receiver: RequestReceiver;
+  /** Position in the output behind the response's last byte; -1 until it is written. */
+  endsAt = -1;
+  #responded = false;
+  /** An accepted upgrade is 101 in the contract and 200 here (RFC 8441 §5). */
+  readonly #upgrade: boolean;
+
+  constructor(mux: Multiplexer, id: number, connection: ServerStreamOwner, upgrade: boolean) {
+    super(mux, id);
+    this.connection = connection;
+    this.receiver = NOBODY;
+    this.headReceived = true;
+    this.#upgrade = upgrade;
+  }
+
+  informational(status: number, fields: FieldLines): void {
+    if (!this.sending || this.#responded || status === 101) return;
+    writeInformational(this.mux.writer, this.mux.encoder, this.id, status, fields);
+  }
+
+  respond(head: ResponseHead, end: boolean): void {
+    if (!this.sending || this.#responded) return;
+    this.#responded = true;
+    this.activeAt = this.mux.now;
+    const sent = head.status === 101 && this.#upgrade ? tunnelHead(head) : head;
+    writeResponse(this.mux.writer, this.mux.encoder, this.id, sent, end);
+    if (end) this.mux.ended(this);
+  }
+
+  protected override resetCode(reason: ResetReason): number {
+    return codeForClient(reason);
+  }
+
+  override deliverData(chunk: Buffer, end: boolean): void {
+    this.receiver.onRequestData(chunk, end);
+  }
+
+  override deliverReset(reason: ResetReason): void {
+    this.receiver.onRequestReset(reason);
+  }
+
+  override onPeerReset(code: number): void {
+    this.receiver.onRequestReset(resetReasonOf(code, false));
+  }
+
+  override deliverWritable(): void {
+    this.receiver.onWritable();
+  }
+
+  override onEndWritten(): void {
+    this.endsAt = this.mux.output.position;
+    this.connection.onResponseEnded(this);
+  }
+}
+
+function tunnelHead(head: ResponseHead): ResponseHead {
+  return { status: 200, fields: head.fields, contentLength: -1 };
+}
+
+/** Stands in until the handler has set the receiver. */
+const NOBODY: RequestReceiver = {
+  onRequestData() {},
+  onRequestTrailers() {},
+  onRequestReset() {},
+  onWritable() {},
+  onResponseSent() {},
+};
