@@ -318,7 +318,9 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
     if (this.#stream !== null) {
       if (this.#watch.passed(nowMs, this.#codec.limits.bodyIdleTimeoutMs)) this.#timeout('bodyIdleTimeoutMs');
     } else if (this.#watch.passed(nowMs, this.#idleTimeoutMs)) {
-      this.#timeout('idleTimeoutMs');
+      if (this.#idleTimeoutMs === this.#codec.limits.idleTimeoutMs)
+        this.#codec.observer.onLimit('idleTimeoutMs');
+      this.drain();
     }
   }
 

@@ -356,21 +356,20 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
 
   /** Whether the connection can go on after this response, as its head is written. */
   staysOpenAfter(stream: Http1ServerStream, end: boolean): boolean {
-    if (!stream.keepAlive || this.#draining || this.#inputEnded) return false;
+    if (!stream.keepAlive || this.#draining || (this.#inputEnded && this.#held.length === 0)) return false;
     // The client may already send as if the tunnel were there, so what follows cannot be read as requests.
     if (stream.isConnect || (stream.asksTunnel && this.#held.length > 0)) return false;
-    return !end || this.#canSkipBody(stream);
+    // Without a 100 response the client may or may not send the body (RFC 9110 §10.1.1).
+    return !stream.awaitsContinue && (!end || this.#canSkipBody());
   }
 
   /** Whether the rest of the request body can be read over. */
-  #canSkipBody(stream: Http1ServerStream): boolean {
-    if (this.#decoder.done) return true;
-    // Without a 100 response the client may or may not send the body (RFC 9110 §10.1.1).
-    return !stream.awaitsContinue && this.#decoder.remaining <= this.#codec.limits.maxDiscardBytes;
+  #canSkipBody(): boolean {
+    return this.#decoder.done || this.#decoder.remaining <= this.#codec.limits.maxDiscardBytes;
   }
 
   responseEnded(stream: Http1ServerStream): void {
-    if (!stream.keepAlive || !this.#canSkipBody(stream)) return this.#endOutput();
+    if (!stream.keepAlive || !this.#canSkipBody()) return this.#endOutput();
     if (this.#decoder.done) return;
     this.#discarding = true;
     this.#gate.reset();
