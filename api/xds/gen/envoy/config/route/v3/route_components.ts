@@ -192,6 +192,7 @@ export interface RouteAction {
   timeout?: Duration | undefined;
   retryPolicy?: RetryPolicy | undefined;
   hashPolicy: RouteAction_HashPolicy[];
+  clusterNotFoundResponseCode: RouteAction_ClusterNotFoundResponseCode;
   idleTimeout?: Duration | undefined;
   upgradeConfigs: RouteAction_UpgradeConfig[];
   requestMirrorPolicies: RouteAction_RequestMirrorPolicy[];
@@ -199,6 +200,71 @@ export interface RouteAction {
   internalRedirectPolicy?: InternalRedirectPolicy | undefined;
   maxStreamDuration?: RouteAction_MaxStreamDuration | undefined;
   appendXForwardedHost: boolean;
+}
+
+export const RouteAction_ClusterNotFoundResponseCode = {
+  SERVICE_UNAVAILABLE: "SERVICE_UNAVAILABLE",
+  NOT_FOUND: "NOT_FOUND",
+  INTERNAL_SERVER_ERROR: "INTERNAL_SERVER_ERROR",
+  UNRECOGNIZED: "UNRECOGNIZED",
+} as const;
+
+export type RouteAction_ClusterNotFoundResponseCode =
+  typeof RouteAction_ClusterNotFoundResponseCode[keyof typeof RouteAction_ClusterNotFoundResponseCode];
+
+export namespace RouteAction_ClusterNotFoundResponseCode {
+  export type SERVICE_UNAVAILABLE = typeof RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE;
+  export type NOT_FOUND = typeof RouteAction_ClusterNotFoundResponseCode.NOT_FOUND;
+  export type INTERNAL_SERVER_ERROR = typeof RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR;
+  export type UNRECOGNIZED = typeof RouteAction_ClusterNotFoundResponseCode.UNRECOGNIZED;
+}
+
+export function routeAction_ClusterNotFoundResponseCodeFromJSON(object: any): RouteAction_ClusterNotFoundResponseCode {
+  switch (object) {
+    case 0:
+    case "SERVICE_UNAVAILABLE":
+      return RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE;
+    case 1:
+    case "NOT_FOUND":
+      return RouteAction_ClusterNotFoundResponseCode.NOT_FOUND;
+    case 2:
+    case "INTERNAL_SERVER_ERROR":
+      return RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR;
+    case -1:
+    case "UNRECOGNIZED":
+    default:
+      return RouteAction_ClusterNotFoundResponseCode.UNRECOGNIZED;
+  }
+}
+
+export function routeAction_ClusterNotFoundResponseCodeToJSON(object: RouteAction_ClusterNotFoundResponseCode): string {
+  switch (object) {
+    case RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE:
+      return "SERVICE_UNAVAILABLE";
+    case RouteAction_ClusterNotFoundResponseCode.NOT_FOUND:
+      return "NOT_FOUND";
+    case RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR:
+      return "INTERNAL_SERVER_ERROR";
+    case RouteAction_ClusterNotFoundResponseCode.UNRECOGNIZED:
+    default:
+      return "UNRECOGNIZED";
+  }
+}
+
+export function routeAction_ClusterNotFoundResponseCodeToNumber(
+  object: RouteAction_ClusterNotFoundResponseCode,
+): number {
+  switch (object) {
+    case RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE:
+      return 0;
+    case RouteAction_ClusterNotFoundResponseCode.NOT_FOUND:
+      return 1;
+    case RouteAction_ClusterNotFoundResponseCode.INTERNAL_SERVER_ERROR:
+      return 2;
+    case RouteAction_ClusterNotFoundResponseCode.UNRECOGNIZED:
+    default:
+      return -1;
+  }
 }
 
 export interface RouteAction_RequestMirrorPolicy {
@@ -2099,6 +2165,7 @@ function createBaseRouteAction(): RouteAction {
     prefixRewrite: "",
     hostRewriteSpecifier: undefined,
     hashPolicy: [],
+    clusterNotFoundResponseCode: RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE,
     upgradeConfigs: [],
     requestMirrorPolicies: [],
     appendXForwardedHost: false,
@@ -2145,6 +2212,9 @@ export const RouteAction: MessageFns<RouteAction, "envoy.config.route.v3.RouteAc
     }
     for (const v of message.hashPolicy) {
       RouteAction_HashPolicy.encode(v!, writer.uint32(122).fork()).join();
+    }
+    if (message.clusterNotFoundResponseCode !== RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE) {
+      writer.uint32(160).int32(routeAction_ClusterNotFoundResponseCodeToNumber(message.clusterNotFoundResponseCode));
     }
     if (message.idleTimeout !== undefined) {
       Duration.encode(message.idleTimeout, writer.uint32(194).fork()).join();
@@ -2277,6 +2347,14 @@ export const RouteAction: MessageFns<RouteAction, "envoy.config.route.v3.RouteAc
             message.hashPolicy.push(RouteAction_HashPolicy.decode(reader, reader.uint32()));
             continue;
           }
+          case 20: {
+            if (tag !== 160) {
+              break;
+            }
+
+            message.clusterNotFoundResponseCode = routeAction_ClusterNotFoundResponseCodeFromJSON(reader.int32());
+            continue;
+          }
           case 24: {
             if (tag !== 194) {
               break;
@@ -2376,6 +2454,11 @@ export const RouteAction: MessageFns<RouteAction, "envoy.config.route.v3.RouteAc
     if (message.hashPolicy?.length) {
       obj.hashPolicy = message.hashPolicy.map((e) => RouteAction_HashPolicy.toJSON(e));
     }
+    if (message.clusterNotFoundResponseCode !== RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE) {
+      obj.clusterNotFoundResponseCode = routeAction_ClusterNotFoundResponseCodeToJSON(
+        message.clusterNotFoundResponseCode,
+      );
+    }
     if (message.idleTimeout !== undefined) {
       obj.idleTimeout = Duration.toJSON(message.idleTimeout);
     }
@@ -2459,6 +2542,8 @@ export const RouteAction: MessageFns<RouteAction, "envoy.config.route.v3.RouteAc
       ? RetryPolicy.fromPartial(object.retryPolicy)
       : undefined;
     message.hashPolicy = object.hashPolicy?.map((e) => RouteAction_HashPolicy.fromPartial(e)) || [];
+    message.clusterNotFoundResponseCode = object.clusterNotFoundResponseCode ??
+      RouteAction_ClusterNotFoundResponseCode.SERVICE_UNAVAILABLE;
     message.idleTimeout = (object.idleTimeout !== undefined && object.idleTimeout !== null)
       ? Duration.fromPartial(object.idleTimeout)
       : undefined;
