@@ -44,10 +44,13 @@ describe('Cluster', () => {
     expect(second.removed).toBe(false);
   });
 
-  it('takes an endpoint that is listed twice once', () => {
+  it('takes an endpoint that is listed twice once, as it is listed first', () => {
     const cluster = new Cluster(clusterConfig());
-    cluster.updateEndpoints(endpointsConfig([endpointConfig(0), endpointConfig(0)]));
-    expect(cluster.endpoints).toHaveLength(1);
+    const twice = endpointsConfig([endpointConfig(0, { weight: 2 }), endpointConfig(0, { weight: 3 })]);
+    for (let i = 0; i < 2; i++) {
+      cluster.updateEndpoints(twice);
+      expect(cluster.endpoints.map(({ weight }) => weight)).toEqual([2]);
+    }
   });
 
   it('picks nothing after its removal', () => {

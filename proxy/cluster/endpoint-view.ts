@@ -118,7 +118,7 @@ export function buildView(
     const cursor = previous?.levels.find(level => level.priority === group.priority)?.cursor ?? 0;
     levels.push(new PriorityLevel(group.priority, members, panic, cursor));
     sum += shares[i];
-    cumulative.push(sum);
+    cumulative.push(Math.min(1, sum));
   });
   if (cumulative.length > 0) cumulative[cumulative.length - 1] = 1;
   return new EndpointView(levels, cumulative, validUntil, previous?.typicalMs ?? 0);

@@ -19,7 +19,7 @@ export function beginAttempt(endpoint: Endpoint): void {
 
 /**
  * To be called once for every begun attempt, when nothing of it is in flight any more. `latencyMs` is the time from the
- * pick to the response head, or -1 without one. Returns whether the endpoint was ejected by it.
+ * pick to the response head, of a timeout the time waited, or -1 without either. Returns whether the endpoint was ejected by it.
  */
 export function endAttempt(
   cluster: Cluster,
@@ -39,7 +39,7 @@ export function endAttempt(
     observeLatency(endpoint, sample, now);
     if (outcome === 'success') cluster.observe(latencyMs);
   }
-  if (outcome === 'success') recordSuccess(endpoint, now);
+  if (outcome === 'success') recordSuccess(endpoint);
   else if (outcome === 'failure') return recordFailure(cluster, endpoint, now, random);
   return false;
 }

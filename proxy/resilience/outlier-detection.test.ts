@@ -102,6 +102,15 @@ describe('outlier detection', () => {
     expect(endpoint.probing).toBe(true);
   });
 
+  it('is not prolonged by failures of attempts from before it', () => {
+    const cluster = clusterOf(3);
+    const [endpoint] = cluster.endpoints;
+    fail(cluster, endpoint, 0);
+    for (let i = 0; i < 20; i++) expect(attempt(cluster, endpoint, 'failure', 10)).toBe(false);
+    expect(endpoint.ejectedUntil).toBe(1000);
+    expect(cluster.counters.ejections).toBe(1);
+  });
+
   it.each([
     [1, 0.5, 0],
     [2, 0.5, 1],
@@ -122,7 +131,6 @@ describe('outlier detection', () => {
       endpoint: fc.nat(7),
       outcome: fc.constantFrom<AttemptOutcome>('success', 'failure', 'failure', 'neutral'),
       wait: fc.constantFrom(0, 1, 500, 2000),
-      shrink: fc.nat(30),
     });
     const outlier = {
       consecutiveFailures: 2,

@@ -8,10 +8,10 @@ import type { Endpoint } from '../cluster/endpoint.ts';
 /** Ejections last up to this share longer, so that endpoints ejected together do not return together. */
 const JITTER = 0.1;
 
-export function recordSuccess(endpoint: Endpoint, _now: number): void {
+/** Ends the run of failures and the probe; an ejection goes on, since the attempt may have begun before it. */
+export function recordSuccess(endpoint: Endpoint): void {
   endpoint.consecutiveFailures = 0;
-  // Answers of attempts that began before the ejection do not end it.
-  if (endpoint.ejectedUntil === 0) endpoint.probing = false;
+  endpoint.probing = false;
 }
 
 /** Returns whether the endpoint was ejected. */

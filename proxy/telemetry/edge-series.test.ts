@@ -11,11 +11,13 @@ describe('recordRequest', () => {
     recordRequest(series, 200, -1, '', 3, 10, 2000);
     recordRequest(series, 200, -1, '', 7, 0, 0);
     recordRequest(series, 503, -1, 'UF', 1, 0, 0);
+    recordRequest(series, 503, -1, '', 1, 0, 0);
     recordRequest(series, 200, 14, '', 1, 0, 0);
     recordRequest(series, 200, -1, '', 1e9, 1e12, 0);
     expect(series.cells.map(cell => [cell.status, cell.grpcStatus, cell.flags])).toEqual([
       [200, -1, ''],
       [503, -1, 'UF'],
+      [503, -1, ''],
       [200, 14, ''],
     ]);
     const { samples } = series.cells[0];
