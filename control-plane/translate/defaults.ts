@@ -10,6 +10,16 @@ export const defaults = {
     /** Share of a cluster that may be ejected at once, percent. */
     maxEjectedPercent: 50,
   },
+  /** For gRPC clients, which eject by the share of failed calls only. */
+  grpcOutlier: {
+    intervalMs: 5000,
+    /** Percent of an endpoint's calls. */
+    failurePercent: 85,
+    /** Calls in an interval, below which an endpoint is not judged. */
+    minRequests: 5,
+    /** Endpoints with so many calls, below which none is ejected. */
+    minEndpoints: 2,
+  },
   retryBudget: {
     /** Retries in flight as a share of the requests in flight, percent. */
     percent: 20,

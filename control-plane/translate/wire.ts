@@ -22,6 +22,13 @@ import { metadataKey } from '../../api/xds/names.ts';
 import type { FieldEdits, NamedMatch, StringMatch } from '../model/model.ts';
 import { defaults } from './defaults.ts';
 
+/** Names of load balancing policies in TypedExtensionConfig; clients go by the type, people by the name. */
+export const policyNames = {
+  leastRequest: 'envoy.load_balancing_policies.least_request',
+  roundRobin: 'envoy.load_balancing_policies.round_robin',
+  wrrLocality: 'envoy.load_balancing_policies.wrr_locality',
+} as const;
+
 /** Resources over the same stream. Without a timeout: a client waits for the answer rather than go on without it. */
 export const overAds: DeepPartial<ConfigSource> = {
   configSourceSpecifier: { $case: 'ads', value: {} },
@@ -29,9 +36,10 @@ export const overAds: DeepPartial<ConfigSource> = {
   resourceApiVersion: 'V3',
 };
 
-/** What has no field of its own in Envoy's messages. */
+/** What has no field of its own in Envoy's messages. A key that is missing means ''. */
 export function tulleMetadata(fields: Readonly<Record<string, string>>): DeepPartial<Metadata> {
-  return { filterMetadata: { [metadataKey]: fields } };
+  const present = Object.entries(fields).filter(([, value]) => value !== '');
+  return { filterMetadata: { [metadataKey]: Object.fromEntries(present) } };
 }
 
 export function stringMatcher(match: StringMatch): DeepPartial<StringMatcher> {

@@ -4,11 +4,9 @@ import type { FilterChain } from '../../../api/xds/gen/envoy/config/listener/v3/
 import { HttpConnectionManager } from '../../../api/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
 import { TcpProxy } from '../../../api/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
-import { podCluster, podRoutes, serviceCluster, serviceRoutes } from '../../../api/xds/names.ts';
-import { key } from '../../model/model.ts';
-import { type Destination, destinationOf } from '../destination.ts';
+import { destinationOf } from '../destination.ts';
+import { clusterFor, routesFor } from '../destination-names.ts';
 import type { MeshReader } from '../mesh-reader.ts';
-import { consumerOf } from '../route-set.ts';
 import { overAds, routerFilter, tulleMetadata } from '../wire.ts';
 import { serviceMetadata } from './service-metadata.ts';
 
@@ -23,7 +21,7 @@ export function outboundListener(
   const destination = destinationOf(reader, host, port);
   if (destination === null) return null;
   const protocol = destination.kind === 'service' ? destination.port.protocol : destination.protocol;
-  const cluster = clusterOf(destination);
+  const cluster = clusterFor(destination);
   const listener: DeepPartial<Listener> = {
     name,
     trafficDirection: 'OUTBOUND',
@@ -32,26 +30,9 @@ export function outboundListener(
       ...serviceMetadata(destination.service, reader.settings.clusterDomain),
     }),
   };
-  if (protocol !== 'opaque') listener.filterChains = [httpChain(routesOf(reader, destination, namespace))];
+  if (protocol !== 'opaque') listener.filterChains = [httpChain(routesFor(reader, destination, namespace))];
   if (protocol === 'opaque' || protocol === 'detect') listener.defaultFilterChain = tcpChain(cluster);
   return listener;
-}
-
-function clusterOf(destination: Destination): string {
-  if (destination.kind === 'pod') {
-    return podCluster(destination.workload.namespace, destination.workload.name, destination.port);
-  }
-  return serviceCluster(destination.service.namespace, destination.service.name, destination.port.port);
-}
-
-function routesOf(reader: MeshReader, destination: Destination, namespace: string): string {
-  if (destination.kind === 'pod') {
-    return podRoutes(destination.workload.namespace, destination.workload.name, destination.port);
-  }
-  const { service, port } = destination;
-  const routes = reader.routesOf(key(service.namespace, service.name));
-  const consumer = consumerOf(destination, routes, namespace);
-  return serviceRoutes(service.namespace, service.name, port.port, consumer);
 }
 
 function httpChain(routes: string): DeepPartial<FilterChain> {

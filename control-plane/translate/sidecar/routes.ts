@@ -9,14 +9,11 @@ import type {
   WeightedCluster_ClusterWeight,
 } from '../../../api/xds/gen/envoy/config/route/v3/route_components.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
-import { podCluster } from '../../../api/xds/names.ts';
-import { key, type PathRewrite } from '../../model/model.ts';
-import { podDestination, serviceDestination } from '../destination.ts';
+import type { PathRewrite } from '../../model/model.ts';
 import type { MeshReader } from '../mesh-reader.ts';
 import type { Forward, Redirect, ResolvedBackend, ResolvedRoute } from '../resolved-route.ts';
-import { parseRouteName } from '../resource-name.ts';
-import { implicitRouteTo, routeSetOf } from '../route-set.ts';
 import { redirectCode, wholePathRewrite } from '../route-wire.ts';
+import { routesByName } from '../routes-by-name.ts';
 import {
   fractionOf,
   headerMatcher,
@@ -29,28 +26,13 @@ import {
 
 /** RouteConfiguration of a Service port (of the producer, or of one consumer namespace) or of a pod's port. */
 export function routes(reader: MeshReader, name: string): DeepPartial<RouteConfiguration> | null {
-  const resolved = resolve(reader, name);
+  const resolved = routesByName(reader, name);
+
   if (resolved === null) return null;
   return {
     name,
     virtualHosts: [{ name: 'all', domains: ['*'], routes: resolved.map(writeRoute) }],
   };
-}
-
-function resolve(reader: MeshReader, name: string): readonly ResolvedRoute[] | null {
-  const subject = parseRouteName(name);
-  if (subject === null) return null;
-  if (subject.kind === 'pod') {
-    const pod = podDestination(reader, subject.workload, subject.port);
-    if (pod === null || pod.protocol === 'opaque') return null;
-    return [implicitRouteTo(podCluster(pod.workload.namespace, pod.workload.name, pod.port))];
-  }
-  const destination = serviceDestination(reader, subject.service, subject.port);
-  if (destination === null || destination.port.protocol === 'opaque') return null;
-  const attached = reader.routesOf(key(destination.service.namespace, destination.service.name));
-  const set = routeSetOf(destination, attached, subject.consumer);
-  // A consumer without routes uses the producer's, under the producer's name.
-  return subject.consumer !== null && set.kind === 'implicit' ? null : set.routes;
 }
 
 function writeRoute(route: ResolvedRoute): DeepPartial<Route> {

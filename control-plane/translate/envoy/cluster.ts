@@ -1,0 +1,63 @@
+import type { PortProtocol } from '../../../api/protocol.ts';
+import { pack } from '../../../api/xds/any.ts';
+import { durationOf } from '../../../api/xds/duration.ts';
+import type { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts';
+import { HttpProtocolOptions } from '../../../api/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
+import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
+import { defaults } from '../defaults.ts';
+import { podDestination, serviceDestination } from '../destination.ts';
+import type { MeshReader } from '../mesh-reader.ts';
+import { parseClusterName } from '../resource-name.ts';
+import { outlierDetection, overAds, retryBudget } from '../wire.ts';
+
+/** Envoy's own default is 1024 of each. */
+const noLimit = 4_294_967_295;
+
+const optionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
+
+/** Cluster of a Service port or of a pod's port; opaque ports have one too, for TCP listeners of the user's own. */
+export function cluster(reader: MeshReader, name: string): DeepPartial<Cluster> | null {
+  const protocol = protocolOf(reader, name);
+  if (protocol === null) return null;
+  const limits = { maxConnections: noLimit, maxPendingRequests: noLimit, maxRequests: noLimit };
+  return {
+    name,
+    clusterDiscoveryType: { $case: 'type', value: 'EDS' },
+    edsClusterConfig: { edsConfig: overAds },
+    connectTimeout: durationOf(defaults.connectTimeoutMs),
+    lbPolicy: 'LEAST_REQUEST',
+    circuitBreakers: { thresholds: [{ ...limits, ...retryBudget() }] },
+    // Ejection by success rate is on by default beside failures in a row.
+    outlierDetection: { ...outlierDetection(), enforcingSuccessRate: 0 },
+    typedExtensionProtocolOptions: protocolOptions(protocol),
+  };
+}
+
+function protocolOf(reader: MeshReader, name: string): PortProtocol | null {
+  const subject = parseClusterName(name);
+  if (subject === null) return null;
+  if (subject.kind === 'pod') return podDestination(reader, subject.workload, subject.port)?.protocol ?? null;
+  return serviceDestination(reader, subject.service, subject.port)?.port.protocol ?? null;
+}
+
+/** HTTP/2 where it is declared, else as the request came. */
+function protocolOptions(
+  protocol: PortProtocol,
+): NonNullable<DeepPartial<Cluster>['typedExtensionProtocolOptions']> {
+  if (protocol === 'opaque') return {};
+  const options: DeepPartial<HttpProtocolOptions> =
+    protocol === 'http2' || protocol === 'grpc'
+      ? {
+          upstreamProtocolOptions: {
+            $case: 'explicitHttpConfig',
+            value: { protocolConfig: { $case: 'http2ProtocolOptions', value: {} } },
+          },
+        }
+      : {
+          upstreamProtocolOptions: {
+            $case: 'useDownstreamProtocolConfig',
+            value: { httpProtocolOptions: {}, http2ProtocolOptions: {} },
+          },
+        };
+  return { [optionsKey]: pack(HttpProtocolOptions, options) };
+}

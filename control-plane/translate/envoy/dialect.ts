@@ -1,0 +1,52 @@
+import { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts';
+import { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/listener.ts';
+import { RouteConfiguration } from '../../../api/xds/gen/envoy/config/route/v3/route.ts';
+import { serviceCluster } from '../../../api/xds/names.ts';
+import { clusterEndpoints } from '../cluster-endpoints.ts';
+import { type DialectWriter, encode } from '../dialect.ts';
+import { authority } from '../service-names.ts';
+import { cluster } from './cluster.ts';
+import { outbound, outboundListener } from './listener.ts';
+import { outboundRoutes } from './virtual-hosts.ts';
+
+/** Envoy as a client of the mesh: one HTTP listener that reaches every Service, and a cluster for each Service port. */
+export const envoyDialect: DialectWriter = {
+  write(reader, frames, kind, name, client) {
+    switch (kind) {
+      case 'listener':
+        return name === outbound ? encode(Listener, outboundListener(client.outbound)) : null;
+      case 'routes':
+        return name === outbound
+          ? encode(RouteConfiguration, outboundRoutes(reader, client.namespace))
+          : null;
+      case 'cluster':
+        return encode(Cluster, cluster(reader, name));
+      case 'endpoints': {
+        const localities = clusterEndpoints(reader, name, client.zone);
+        return localities === null ? null : frames.assignment(name, localities, 'plain');
+      }
+    }
+  },
+  scope(kind, { namespace, zone, outbound }) {
+    switch (kind) {
+      case 'listener':
+        return authority(outbound.address, outbound.port);
+      case 'routes':
+        return namespace;
+      case 'cluster':
+        return '';
+      case 'endpoints':
+        return zone;
+    }
+  },
+  names(reader, kind) {
+    if (kind === 'listener') return [outbound];
+    if (kind !== 'cluster') return [];
+    return reader
+      .allServices()
+      .filter(service => service.kind !== 'external-name')
+      .flatMap(({ namespace, name, ports }) =>
+        ports.map(({ port }) => serviceCluster(namespace, name, port)),
+      );
+  },
+};

@@ -1,0 +1,172 @@
+import { pack } from '../../../api/xds/any.ts';
+import { durationOf } from '../../../api/xds/duration.ts';
+import type {
+  RetryPolicy,
+  Route,
+  RouteAction,
+  RouteMatch,
+  WeightedCluster_ClusterWeight,
+} from '../../../api/xds/gen/envoy/config/route/v3/route_components.ts';
+import { PreviousHostsPredicate } from '../../../api/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.ts';
+import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
+import type { FieldEdits } from '../../model/model.ts';
+import { defaults } from '../defaults.ts';
+import type { Forward, ResolvedBackend, ResolvedRoute } from '../resolved-route.ts';
+import {
+  fractionOf,
+  headerMatcher,
+  headersToAdd,
+  headersToRemove,
+  queryMatcher,
+  retryBackOff,
+} from '../wire.ts';
+import { redirect, rewriteAction } from './rewrite.ts';
+
+/** Cluster that never exists: Envoy answers with `cluster_not_found_response_code`. */
+const invalidBackend = 'invalid-backend';
+
+/** Methods that may be repeated (RFC 9110 §9.2.2). */
+const idempotent = 'GET|HEAD|OPTIONS|TRACE|PUT|DELETE';
+
+/**
+ * Routes that do what one resolved route says. Envoy's retry policy knows no methods: if only some may be retried, they get
+ * a route of their own before that of the others.
+ */
+export function writeRoutes(route: ResolvedRoute, servicePort: number): DeepPartial<Route>[] {
+  const { action, retry, match } = route;
+  if (action.kind === 'redirect') {
+    return [
+      { ...common(route), action: { $case: 'redirect', value: redirect(action, match.path, servicePort) } },
+    ];
+  }
+  if (action.backends.every(({ cluster }) => cluster === '')) {
+    return [{ ...common(route), action: { $case: 'directResponse', value: { status: 500 } } }];
+  }
+  const forward = (withRetry: boolean): DeepPartial<Route> => ({
+    ...common(route),
+    action: { $case: 'route', value: writeForward(route, action, withRetry) },
+  });
+  if (retry === null || retry.anyMethod) return [forward(retry !== null)];
+  if (match.method !== '') return [forward(new RegExp(`^(?:${idempotent})$`).test(match.method))];
+  const repeatable = forward(true);
+  const method = { name: ':method', match: { kind: 'regex' as const, value: idempotent } };
+  const headers = [headerMatcher(method), ...(repeatable.match?.headers ?? [])];
+  return [{ ...repeatable, match: { ...repeatable.match, headers } }, forward(false)];
+}
+
+function common(route: ResolvedRoute): DeepPartial<Route> {
+  return {
+    name: route.origin,
+    match: writeMatch(route.match),
+    ...requestEdits(route.requestFields),
+    ...responseEdits(route.responseFields),
+  };
+}
+
+function writeMatch(match: ResolvedRoute['match']): DeepPartial<RouteMatch> {
+  const method = { name: ':method', match: { kind: 'exact' as const, value: match.method } };
+  return {
+    pathSpecifier: writePath(match.path),
+    headers: [...(match.method === '' ? [] : [method]), ...match.headers].map(headerMatcher),
+    queryParameters: match.query.map(queryMatcher),
+  };
+}
+
+function writePath({
+  kind,
+  value,
+}: ResolvedRoute['match']['path']): NonNullable<DeepPartial<RouteMatch>['pathSpecifier']> {
+  if (kind === 'exact') return { $case: 'path', value };
+  if (kind === 'regex') return { $case: 'safeRegex', value: { regex: value } };
+  return value === '/' ? { $case: 'prefix', value } : { $case: 'pathSeparatedPrefix', value };
+}
+
+function writeForward(route: ResolvedRoute, action: Forward, withRetry: boolean): DeepPartial<RouteAction> {
+  const host = action.hostRewrite === '' ? hostSet(route.requestFields) : action.hostRewrite;
+  return {
+    clusterSpecifier: { $case: 'weightedClusters', value: { clusters: action.backends.map(writeBackend) } },
+    clusterNotFoundResponseCode: 'INTERNAL_SERVER_ERROR',
+    ...rewriteAction(action.pathRewrite, route.match.path),
+    ...(host === '' ? {} : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral' as const, value: host } }),
+    // Unset would be 15 s.
+    timeout: durationOf(route.timeoutMs),
+    retryPolicy: writeRetry(route, withRetry),
+    requestMirrorPolicies: action.mirrors.map(({ cluster, fraction }) => ({
+      cluster,
+      runtimeFraction: fractionOf(fraction),
+    })),
+  };
+}
+
+function writeBackend(backend: ResolvedBackend): DeepPartial<WeightedCluster_ClusterWeight> {
+  return {
+    name: backend.cluster === '' ? invalidBackend : backend.cluster,
+    weight: backend.weight,
+    ...requestEdits(backend.requestFields),
+    ...responseEdits(backend.responseFields),
+  };
+}
+
+/** Failed connections and refused streams are retried in any case, as the sidecar does. */
+function writeRetry(
+  { retry, attemptTimeoutMs }: ResolvedRoute,
+  withRetry: boolean,
+): DeepPartial<RetryPolicy> {
+  const conditions = ['connect-failure', 'refused-stream'];
+  const policy: DeepPartial<RetryPolicy> = {
+    numRetries: defaults.connectRetries,
+    retryHostPredicate: [
+      {
+        name: 'envoy.retry_host_predicates.previous_hosts',
+        configType: { $case: 'typedConfig', value: pack(PreviousHostsPredicate, {}) },
+      },
+    ],
+    hostSelectionRetryMaxAttempts: 3,
+    retryBackOff: retryBackOff(retry?.backoffMs ?? 0),
+  };
+  if (attemptTimeoutMs > 0) policy.perTryTimeout = durationOf(attemptTimeoutMs);
+  if (retry !== null && withRetry) {
+    policy.numRetries = retry.attempts;
+    policy.retriableStatusCodes = [...retry.statuses];
+    conditions.push('reset', ...retry.grpcStatuses);
+    if (retry.statuses.length > 0) conditions.push('retriable-status-codes');
+  }
+  return { ...policy, retryOn: conditions.join(',') };
+}
+
+function requestEdits(edits: FieldEdits | null) {
+  const allowed = edits === null ? null : withoutHost(edits);
+  return {
+    requestHeadersToAdd: headersToAdd(allowed, escapeFormat),
+    requestHeadersToRemove: headersToRemove(allowed),
+  };
+}
+
+function responseEdits(edits: FieldEdits | null) {
+  return {
+    responseHeadersToAdd: headersToAdd(edits, escapeFormat),
+    responseHeadersToRemove: headersToRemove(edits),
+  };
+}
+
+/** A value is a format string for Envoy, in which `%` begins a variable. */
+function escapeFormat(value: string): string {
+  return value.replaceAll('%', '%%');
+}
+
+/** Envoy refuses edits of Host; setting it is what `host_rewrite_literal` is for. */
+function withoutHost(edits: FieldEdits): FieldEdits {
+  return {
+    set: edits.set.filter(({ name }) => !isHost(name)),
+    add: edits.add.filter(({ name }) => !isHost(name)),
+    remove: edits.remove.filter(name => !isHost(name)),
+  };
+}
+
+function hostSet(edits: FieldEdits | null): string {
+  return edits?.set.find(({ name }) => isHost(name))?.value ?? '';
+}
+
+function isHost(name: string): boolean {
+  return name.toLowerCase() === 'host' || name.startsWith(':');
+}

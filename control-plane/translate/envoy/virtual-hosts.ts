@@ -1,0 +1,63 @@
+import type { RouteConfiguration } from '../../../api/xds/gen/envoy/config/route/v3/route.ts';
+import type { VirtualHost } from '../../../api/xds/gen/envoy/config/route/v3/route_components.ts';
+import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
+import { key, type Service, type ServicePort } from '../../model/model.ts';
+import type { MeshReader } from '../mesh-reader.ts';
+import { consumerOf, routeSetOf } from '../route-set.ts';
+import { authority, serviceNames } from '../service-names.ts';
+import { outbound } from './listener.ts';
+import { writeRoutes } from './routes.ts';
+
+/** One virtual host for each HTTP port of every Service, as a client in `namespace` sees it. */
+export function outboundRoutes(reader: MeshReader, namespace: string): DeepPartial<RouteConfiguration> {
+  // Envoy refuses the whole configuration if a domain is there twice: the first Service by name keeps it.
+  const taken = new Set<string>();
+  const virtualHosts = reader.allServices().flatMap(service =>
+    httpPorts(service).flatMap((port, index) => {
+      const domains = domainsOf(reader, service, port, index === 0, namespace).filter(
+        domain => !taken.has(domain),
+      );
+      for (const domain of domains) taken.add(domain);
+      return domains.length === 0 ? [] : [virtualHost(reader, service, port, domains, namespace)];
+    }),
+  );
+  return { name: outbound, virtualHosts };
+}
+
+/** Port 80 first: it is what a name without a port means. */
+function httpPorts(service: Service): ServicePort[] {
+  if (service.kind === 'external-name') return [];
+  const ports = service.ports.filter(port => port.protocol !== 'opaque');
+  return ports.sort((a, b) => Number(b.port === 80) - Number(a.port === 80));
+}
+
+function virtualHost(
+  reader: MeshReader,
+  service: Service,
+  port: ServicePort,
+  domains: string[],
+  namespace: string,
+): DeepPartial<VirtualHost> {
+  const destination = { kind: 'service' as const, service, port };
+  const attached = reader.anyRoutesOf(key(service.namespace, service.name));
+  const set = routeSetOf(destination, attached, consumerOf(destination, attached, namespace));
+  return {
+    name: `${service.namespace}/${service.name}:${port.port}`,
+    domains,
+    routes: set.routes.flatMap(route => writeRoutes(route, port.port)),
+  };
+}
+
+/** `host:port` for every name and address; without the port as well for the Service's first HTTP port. */
+function domainsOf(
+  reader: MeshReader,
+  service: Service,
+  { port }: ServicePort,
+  isFirst: boolean,
+  namespace: string,
+): string[] {
+  const hosts = [...serviceNames(service, reader.settings.clusterDomain, namespace), ...service.addresses];
+  const withPort = hosts.map(host => authority(host, port));
+  if (!isFirst) return withPort;
+  return [...withPort, ...hosts.map(host => (host.includes(':') ? `[${host}]` : host))];
+}
