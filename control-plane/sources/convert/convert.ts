@@ -79,8 +79,21 @@ export function writeObject(
   location: string,
 ): void {
   const id = recordKey(kind, object.metadata);
-  const { record, problems } = converters[kind](object);
+  const { record, problems } = convertSafely(kind, object);
   if (record !== null) writer.put(kind, id, record, problems, location);
   else if (problems.length > 0) writer.reject(kind, id, problems, location);
   else writer.remove(kind, id);
+}
+
+/** An object that a converter was not prepared for must not keep the others from being read. */
+function convertSafely<K extends RecordKind>(kind: K, object: KubernetesObject): Converted<Records[K]> {
+  try {
+    return converters[kind](object);
+  } catch (error) {
+    const { message } = error as Error;
+    return {
+      record: null,
+      problems: [`the object cannot be read (${message}); compare it with the reference of its kind`],
+    };
+  }
 }

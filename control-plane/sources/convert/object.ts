@@ -1,3 +1,4 @@
+import type { RecordKind } from '../../model/records.ts';
 import { type Fields, strings } from './fields.ts';
 
 /** The part of an object's metadata that records are made from. */
@@ -15,8 +16,7 @@ export interface Metadata {
 
 /** A Kubernetes object as it came, with its metadata read. Sources guarantee that it has a name. */
 export interface KubernetesObject {
-  readonly apiVersion: string;
-  readonly kind: string;
+  readonly kind: RecordKind;
   readonly metadata: Metadata;
   readonly fields: Fields;
 }

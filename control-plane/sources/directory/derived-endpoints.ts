@@ -69,7 +69,6 @@ function slice(
     annotations: {},
   };
   return {
-    apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
     metadata: { ...metadata, namespace },
     fields: { addressType: family, ports, endpoints },

@@ -94,7 +94,7 @@ function readObject(value: unknown, location: string, manifests: Manifest[], pro
   }
   // The API server gives every object a uid; here the name has to do.
   const uid = metadata.uid === '' ? `${kind}/${metadata.namespace}/${metadata.name}` : metadata.uid;
-  const object = { apiVersion: fields.apiVersion, kind, metadata: { ...metadata, uid }, fields };
+  const object = { kind, metadata: { ...metadata, uid }, fields };
   manifests.push({ kind, key: recordKey(kind, metadata), object, location });
 }
 
