@@ -14,12 +14,13 @@ import { domain } from './installation.ts';
 import { serverFirstPorts } from './protocol.ts';
 import { sidecarSettings } from './sidecar.ts';
 
-export type AnnotationPlace = 'namespace' | 'pod' | 'service';
+/** `mesh`: as a default of the installation (`tulle install --pod-default`). */
+export type AnnotationPlace = 'mesh' | 'namespace' | 'pod' | 'service';
 
 export interface Annotation {
   /** With the prefix. */
   name: string;
-  /** Objects on which it is read; a pod's wins over its namespace's. */
+  /** Where it is read; a pod's wins over its namespace's, and that over the mesh's. */
   places: readonly AnnotationPlace[];
   /** It may also be given as a label of the same name. */
   label?: boolean;
@@ -37,6 +38,7 @@ export interface Annotation {
 }
 
 const pods = ['namespace', 'pod'] as const;
+const everywhere = ['mesh', ...pods] as const;
 
 export const annotations = {
   inject: {
@@ -52,7 +54,7 @@ export const annotations = {
   },
   skipInboundPorts: {
     name: `${domain}/skip-inbound-ports`,
-    places: pods,
+    places: everywhere,
     type: 'ports',
     default: '',
     becomes: 'TULLE_SKIP_INBOUND_PORTS',
@@ -60,7 +62,7 @@ export const annotations = {
   },
   skipOutboundPorts: {
     name: `${domain}/skip-outbound-ports`,
-    places: pods,
+    places: everywhere,
     type: 'ports',
     default: '',
     becomes: 'TULLE_SKIP_OUTBOUND_PORTS',
@@ -68,7 +70,7 @@ export const annotations = {
   },
   skipOutboundCidrs: {
     name: `${domain}/skip-outbound-cidrs`,
-    places: pods,
+    places: everywhere,
     type: 'cidrs',
     default: '',
     becomes: 'TULLE_SKIP_OUTBOUND_CIDRS',
@@ -94,7 +96,7 @@ export const annotations = {
   },
   logLevel: {
     name: `${domain}/log-level`,
-    places: pods,
+    places: everywhere,
     type: 'choice',
     values: sidecarSettings.logLevel.values,
     default: sidecarSettings.logLevel.default,
@@ -103,7 +105,7 @@ export const annotations = {
   },
   accessLog: {
     name: `${domain}/access-log`,
-    places: pods,
+    places: everywhere,
     type: 'choice',
     values: sidecarSettings.accessLog.values,
     default: sidecarSettings.accessLog.default,
@@ -112,7 +114,7 @@ export const annotations = {
   },
   drainSeconds: {
     name: `${domain}/drain-seconds`,
-    places: pods,
+    places: everywhere,
     type: 'number',
     min: sidecarSettings.drainSeconds.min,
     max: sidecarSettings.drainSeconds.max,
@@ -123,7 +125,7 @@ export const annotations = {
   },
   detectTimeoutMs: {
     name: `${domain}/detect-timeout-ms`,
-    places: pods,
+    places: everywhere,
     type: 'integer',
     min: sidecarSettings.detectTimeoutMs.min,
     max: sidecarSettings.detectTimeoutMs.max,
@@ -133,7 +135,7 @@ export const annotations = {
   },
   proxyCpuRequest: {
     name: `${domain}/proxy-cpu-request`,
-    places: pods,
+    places: everywhere,
     type: 'cpu',
     default: '20m',
     becomes: 'resources.requests.cpu',
@@ -141,7 +143,7 @@ export const annotations = {
   },
   proxyCpuLimit: {
     name: `${domain}/proxy-cpu-limit`,
-    places: pods,
+    places: everywhere,
     type: 'cpu',
     default: 'none',
     becomes: 'resources.limits.cpu',
@@ -149,7 +151,7 @@ export const annotations = {
   },
   proxyMemoryRequest: {
     name: `${domain}/proxy-memory-request`,
-    places: pods,
+    places: everywhere,
     type: 'memory',
     default: '64Mi',
     becomes: 'resources.requests.memory',
@@ -157,7 +159,7 @@ export const annotations = {
   },
   proxyMemoryLimit: {
     name: `${domain}/proxy-memory-limit`,
-    places: pods,
+    places: everywhere,
     type: 'memory',
     default: '512Mi',
     becomes: 'resources.limits.memory',
@@ -165,7 +167,7 @@ export const annotations = {
   },
   rewriteProbes: {
     name: `${domain}/rewrite-probes`,
-    places: pods,
+    places: everywhere,
     type: 'choice',
     values: ['enabled', 'disabled'],
     default: 'enabled',
@@ -175,7 +177,7 @@ export const annotations = {
   },
   mergeMetrics: {
     name: `${domain}/merge-metrics`,
-    places: pods,
+    places: everywhere,
     type: 'choice',
     values: ['enabled', 'disabled'],
     default: 'enabled',

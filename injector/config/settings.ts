@@ -86,8 +86,7 @@ function meshDefaults(raw: string): Partial<AnnotationValues> {
   if (typeof given !== 'object' || given === null || Object.values(given).some(v => typeof v !== 'string')) {
     throw new SettingsError([`${name} is ${raw}; use a JSON object of annotation names and strings`]);
   }
-  // What holds for all pods is what a namespace may say.
-  const { values, problems, warnings } = readAnnotations('namespace', given as Record<string, string>);
+  const { values, problems, warnings } = readAnnotations('mesh', given as Record<string, string>);
   if (problems.length + warnings.length > 0) {
     throw new SettingsError([...problems, ...warnings].map(problem => `${name}: ${problem}`));
   }

@@ -57,8 +57,12 @@ async function reconcile({ metadata }: Namespace, { client, log }: ReconcileOpti
 async function listAndWatch(options: ReconcileOptions, signal: AbortSignal): Promise<void> {
   const { client, backoff, onListed } = options;
   const list = await client.get<{ metadata: ObjectMeta; items: Namespace[] }>(PATH);
-  for (const namespace of list.items) await reconcile(namespace, options);
+  const failures: unknown[] = [];
+  for (const namespace of list.items)
+    await reconcile(namespace, options).catch(error => failures.push(error));
   onListed();
+  // One that cannot be labelled (another webhook refuses) keeps neither the others nor readiness waiting.
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} namespaces have no label`);
   let { resourceVersion } = list.metadata;
   while (!signal.aborted) {
     const query = `watch=1&allowWatchBookmarks=true&timeoutSeconds=${WATCH_SECONDS}&resourceVersion=${resourceVersion}`;
