@@ -81,7 +81,7 @@ export class Http2ClientConnection implements ClientConnection, Side {
       return this.#refuse(stream, 'limit');
     }
     this.#nextStream += 2;
-    mux.streams.set(stream.id, stream);
+    mux.streams.add(stream);
     writeRequest(mux.writer, mux.encoder, stream.id, head, end);
     if (end) stream.state = 'half-closed-local';
     this.#toldCapacity = this.capacity;
@@ -154,7 +154,7 @@ export class Http2ClientConnection implements ClientConnection, Side {
 
   onHeaderBlock(streamId: number, endStream: boolean, block: HeaderBlock): void {
     const stream = this.#mux.streams.get(streamId);
-    if (stream !== undefined) (stream as Http2ClientStream).onHeaderBlock(block, endStream);
+    if (stream !== null) (stream as Http2ClientStream).onHeaderBlock(block, endStream);
     else if (this.isIdle(streamId)) this.#mux.fail(PROTOCOL_ERROR, `HEADERS on idle stream ${streamId}`);
     // Otherwise the answer to a request that we have cancelled.
   }
@@ -175,7 +175,7 @@ export class Http2ClientConnection implements ClientConnection, Side {
 
   onGoaway(lastStreamId: number): void {
     const refused: Http2ClientStream[] = [];
-    for (const stream of this.#mux.streams.values()) {
+    for (const stream of this.#mux.streams.all()) {
       if (stream.id > lastStreamId) refused.push(stream as Http2ClientStream);
     }
     this.#draining = true;

@@ -34,7 +34,15 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   }
 
   override deliverReset(reason: ResetReason): void {
-    if (!this.endReceived) this.receiver.onResponseReset(this.#left ? reason : 'refused');
+    if (!this.endReceived) this.receiver.onResponseReset(reason);
+  }
+
+  /**
+   * A request that was never handed to the transport cannot have been processed. Bytes that the transport holds
+   * may have arrived: it hears of that late.
+   */
+  override deliverLoss(reason: ResetReason): void {
+    this.deliverReset(this.mux.output.written > this.startsAt ? reason : 'refused');
   }
 
   override onPeerReset(code: number): void {
@@ -123,11 +131,6 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   #cancel(): void {
     this.mux.resetStream(this, CANCEL);
     this.receiver.onResponseReset('limit');
-  }
-
-  /** Whether the request's first byte has been handed to the operating system. */
-  get #left(): boolean {
-    return this.mux.output.delivered > this.startsAt;
   }
 }
 

@@ -21,7 +21,7 @@ import {
 } from './hpack/field-kind.ts';
 import { DIGITS, VALUE } from './hpack/octet-class.ts';
 import type { SensitiveNames } from './hpack/sensitive-names.ts';
-import { ENTRY_OVERHEAD } from './hpack/static-table.ts';
+import type { TableEntry } from './hpack/static-table.ts';
 import type { Http2LimitName } from './limits.ts';
 
 /** Content-Length has at most this many digits, which stays below 2^53. */
@@ -88,21 +88,21 @@ export class HeaderBlock {
     this.#cookieAt = -1;
   }
 
-  /** @param kind see field-kind.ts, @param valueClass see octet-class.ts */
-  add(name: string, value: string, kind: number, valueClass: number): void {
-    this.bytes += name.length + value.length + ENTRY_OVERHEAD;
+  add(entry: TableEntry): void {
+    this.bytes += entry.size;
     if (++this.count > this.#maxCount || this.bytes > this.#maxBytes) this.oversize = true;
     if (this.oversize || this.fault !== '') return;
-    if ((valueClass & VALUE) === 0) {
-      this.fault = `field ${printable(name)} has a value with control characters or whitespace at an edge`;
+    const { kind } = entry;
+    if ((entry.valueClass & VALUE) === 0) {
+      this.fault = `field ${printable(entry.name)} has a value with control characters or whitespace at an edge`;
     } else if (kind === REGULAR) {
       this.#regular = true;
-      this.fields.push(name, value);
+      this.fields.push(entry.name, entry.value);
     } else if (kind <= UNKNOWN_PSEUDO) {
-      this.#addPseudo(name, value, kind, valueClass);
+      this.#addPseudo(entry.name, entry.value, kind, entry.valueClass);
     } else {
       this.#regular = true;
-      this.#addSpecial(name, value, kind, valueClass);
+      this.#addSpecial(entry.name, entry.value, kind, entry.valueClass);
     }
   }
 

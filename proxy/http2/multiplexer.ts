@@ -50,6 +50,7 @@ import { RecentIds } from './recent-ids.ts';
 import { SendScheduler } from './send-scheduler.ts';
 import { PeerSettings } from './settings.ts';
 import type { Http2Stream } from './stream.ts';
+import { StreamTable } from './stream-table.ts';
 import type { Http2Workspace } from './workspace.ts';
 
 export type ConnectionState = 'awaiting-settings' | 'open' | 'closing' | 'closed';
@@ -90,7 +91,7 @@ export class Multiplexer implements FrameHandler {
   /** Time of the last tick, ms. Precise enough for timeouts, and free to read. */
   now: number;
   readonly peer = new PeerSettings();
-  readonly streams = new Map<number, Http2Stream>();
+  readonly streams = new StreamTable();
   readonly streamWindowBytes: number;
   readonly output: Output;
   readonly encoder: HpackEncoder;
@@ -259,7 +260,7 @@ export class Multiplexer implements FrameHandler {
 
   close(stream: Http2Stream): void {
     stream.state = 'closed';
-    this.streams.delete(stream.id);
+    this.streams.remove(stream);
     this.scheduler.remove(stream);
     // Whoever holds these octets may never say that it has passed them on: the others need the window.
     if (stream.unconsumed > 0) this.#giveBack(stream.unconsumed);
@@ -334,7 +335,8 @@ export class Multiplexer implements FrameHandler {
 
   #tickStreams(nowMs: number): void {
     const { streamIdleTimeoutMs, flushStallMs } = this.limits;
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
+      if (stream.state === 'closed') continue;
       const waits = stream.queue !== null && stream.queue.length > 0;
       if (waits && nowMs - stream.sentAt >= flushStallMs) this.#timeOutStream(stream, 'flushStallMs');
       else if (streamIdleTimeoutMs > 0 && nowMs - stream.activeAt >= streamIdleTimeoutMs) {
@@ -364,13 +366,13 @@ export class Multiplexer implements FrameHandler {
   }
 
   #failAll(reason: ResetReason): void {
-    const streams = [...this.streams.values()];
+    const streams = this.streams.all();
     this.streams.clear();
     for (const stream of streams) {
       stream.state = 'closed';
       this.scheduler.remove(stream);
     }
-    for (const stream of streams) stream.deliverReset(reason);
+    for (const stream of streams) stream.deliverLoss(reason);
   }
 
   #giveBack(octets: number): void {
@@ -396,7 +398,7 @@ export class Multiplexer implements FrameHandler {
       return;
     }
     const stream = this.streams.get(streamId);
-    if (stream === undefined) {
+    if (stream === null) {
       this.#dataOfNobody(streamId);
       return;
     }
@@ -587,7 +589,7 @@ export class Multiplexer implements FrameHandler {
 
   #failById(streamId: number, code: number, text: string): void {
     const stream = this.streams.get(streamId);
-    if (stream !== undefined) this.failStream(stream, code, text);
+    if (stream !== null) this.failStream(stream, code, text);
     // RST_STREAM on an idle stream is not allowed (§6.4).
     else if (this.#side.isIdle(streamId)) this.fail(code, text);
     else this.rejectStream(streamId, code, text);
@@ -600,7 +602,7 @@ export class Multiplexer implements FrameHandler {
       this.fail(PROTOCOL_ERROR, `RST_STREAM on idle stream ${streamId}`);
     } else {
       const stream = this.streams.get(streamId);
-      if (stream !== undefined) {
+      if (stream !== null) {
         this.close(stream);
         stream.onPeerReset(readUint32(bytes, start));
       }
@@ -643,7 +645,7 @@ export class Multiplexer implements FrameHandler {
 
   /** §6.9.2: a new initial window applies to the streams that are open, and may make their windows negative. */
   #shiftWindows(difference: number): void {
-    for (const stream of this.streams.values()) {
+    for (const stream of this.streams.all()) {
       stream.sendWindow += difference;
       if (stream.sendWindow > MAX_31) {
         this.fail(FLOW_CONTROL_ERROR, 'SETTINGS_INITIAL_WINDOW_SIZE makes a window too large');
@@ -711,7 +713,7 @@ export class Multiplexer implements FrameHandler {
 
   #growStream(streamId: number, increment: number): void {
     const stream = this.streams.get(streamId);
-    if (stream === undefined) {
+    if (stream === null) {
       if (this.#side.isIdle(streamId)) this.fail(PROTOCOL_ERROR, `WINDOW_UPDATE on idle stream ${streamId}`);
     } else if (increment === 0) {
       this.failStream(stream, PROTOCOL_ERROR, 'WINDOW_UPDATE of 0');

@@ -113,7 +113,7 @@ export class Http2ServerConnection implements ServerConnection, Side, ServerStre
 
   onHeaderBlock(streamId: number, endStream: boolean, block: HeaderBlock): void {
     const stream = this.#mux.streams.get(streamId);
-    if (stream !== undefined) this.#onTrailers(stream as Http2ServerStream, endStream, block);
+    if (stream !== null) this.#onTrailers(stream as Http2ServerStream, endStream, block);
     else if ((streamId & 1) === 0) this.#mux.fail(PROTOCOL_ERROR, `HEADERS on even stream ${streamId}`);
     else if (streamId > this.#lastStream) this.#onRequest(streamId, endStream, block);
     else this.#onHeadersAfterEnd(streamId);
@@ -140,7 +140,7 @@ export class Http2ServerConnection implements ServerConnection, Side, ServerStre
     const stream = new Http2ServerStream(mux, streamId, this, head.upgrade !== '');
     stream.expectedBytes = head.contentLength;
     if (endStream) stream.state = 'half-closed-remote';
-    mux.streams.set(streamId, stream);
+    mux.streams.add(stream);
     this.#handler.onRequest(stream, head, endStream);
   }
 

@@ -60,6 +60,10 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     this.receiver.onRequestReset(reason);
   }
 
+  override deliverLoss(reason: ResetReason): void {
+    this.receiver.onRequestReset(reason);
+  }
+
   override onPeerReset(code: number): void {
     this.receiver.onRequestReset(resetReasonOf(code, false));
   }

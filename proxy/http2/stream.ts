@@ -90,6 +90,8 @@ export abstract class Http2Stream {
   abstract deliverData(chunk: Buffer, end: boolean): void;
   /** Tells the receiver that the stream failed, unless it has all that it waits for. */
   abstract deliverReset(reason: ResetReason): void;
+  /** Tells the receiver that the connection ended under the stream. */
+  abstract deliverLoss(reason: ResetReason): void;
   /** RST_STREAM came with this code; the stream is closed already. */
   abstract onPeerReset(code: number): void;
   /** Tells the receiver that there is room again. */

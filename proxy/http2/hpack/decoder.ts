@@ -4,7 +4,7 @@ import { fieldKind } from './field-kind.ts';
 import {
   DEFAULT_TABLE_BYTES,
   DYNAMIC_BASE,
-  ENTRY_OVERHEAD,
+  makeEntry,
   STATIC_TABLE,
   type TableEntry,
 } from './static-table.ts';
@@ -51,7 +51,11 @@ export class HpackDecoder {
     this.#end = end;
     this.#fault = '';
     this.#sizeUpdates();
-    while (this.#pos < end && this.#fault === '') this.#field(block);
+    while (this.#fault === '') {
+      this.#indexed(block);
+      if (this.#pos >= end || this.#fault !== '') break;
+      this.#field(block);
+    }
     this.#bytes = EMPTY;
     return this.#fault;
   }
@@ -69,13 +73,27 @@ export class HpackDecoder {
     }
   }
 
+  /** Indexed fields, which are most: until something else comes, or an index that takes several octets. */
+  #indexed(block: HeaderBlock): void {
+    const bytes = this.#bytes;
+    const end = this.#end;
+    let pos = this.#pos;
+    while (pos < end) {
+      const first = bytes[pos];
+      if (first < 0x80 || first === 0xff) break;
+      const entry = this.#entry(first & 0x7f);
+      if (entry === null) break;
+      pos++;
+      block.add(entry);
+    }
+    this.#pos = pos;
+  }
+
   #field(block: HeaderBlock): void {
     const first = this.#bytes[this.#pos];
-    if (first >= 0x80) {
-      const index = first === 0xff ? this.#integer(0x7f) : first & 0x7f;
-      if (first !== 0xff) this.#pos++;
-      const entry = this.#entry(index);
-      if (entry !== null) block.add(entry.name, entry.value, entry.kind, entry.valueClass);
+    if (first === 0xff) {
+      const entry = this.#entry(this.#integer(0x7f));
+      if (entry !== null) block.add(entry);
     } else if (first >= 0x40) {
       this.#literal(block, 0x3f, true, false);
     } else if (first >= 0x20) {
@@ -101,9 +119,10 @@ export class HpackDecoder {
     }
     const value = this.#string(!never);
     if (this.#fault !== '') return;
-    if (index) this.#insert({ name, value, kind, valueClass: this.#class });
+    const entry = makeEntry(name, value, kind, this.#class);
+    if (index) this.#insert(entry);
     else if (never) block.neverIndexed(name);
-    block.add(name, value, kind, this.#class);
+    block.add(entry);
   }
 
   /** A string literal; its class is left in `#class`. */
@@ -157,7 +176,7 @@ export class HpackDecoder {
   }
 
   #insert(entry: TableEntry): void {
-    const size = entry.name.length + entry.value.length + ENTRY_OVERHEAD;
+    const { size } = entry;
     // An entry larger than the table empties it and is not an error (RFC 7541 §4.4).
     this.#evict(this.#maxSize - size);
     if (size > this.#maxSize) return;
@@ -170,8 +189,7 @@ export class HpackDecoder {
 
   #evict(target: number): void {
     while (this.#count > 0 && this.#size > target) {
-      const entry = this.#ring[(this.#head - this.#count) & (this.#ring.length - 1)];
-      this.#size -= entry.name.length + entry.value.length + ENTRY_OVERHEAD;
+      this.#size -= this.#ring[(this.#head - this.#count) & (this.#ring.length - 1)].size;
       this.#count--;
     }
   }

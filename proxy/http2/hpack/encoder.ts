@@ -148,16 +148,38 @@ export class HpackEncoder {
 
   /** Adds the fields of a list. */
   fields(lines: FieldLines): void {
-    for (let i = 0; i < lines.length; i += 2) this.field(lines[i], lines[i + 1]);
+    const output = this.#output;
+    let previous = this.#previous;
+    for (let i = 0; i < lines.length; i += 2) {
+      const name = lines[i];
+      const value = lines[i + 1];
+      const guess = previous.next;
+      if (guess.value === value && guess.name === name && guess.alive) {
+        previous = guess;
+        const index = this.#indexOf(guess);
+        if (index < 0x7f) output.bytes[output.end++] = INDEXED | index;
+        else this.#integer(INDEXED, 0x7f, index);
+      } else {
+        this.#previous = previous;
+        this.#find(name, value);
+        previous = this.#previous;
+      }
+    }
+    this.#previous = previous;
   }
 
   field(name: string, value: string): void {
     const guess = this.#previous.next;
     if (guess.value === value && guess.name === name && guess.alive) {
       this.#previous = guess;
-      this.#index(guess);
-      return;
+      this.#integer(INDEXED, 0x7f, this.#indexOf(guess));
+    } else {
+      this.#find(name, value);
     }
+  }
+
+  /** A field that did not come after the one before it the last time. */
+  #find(name: string, value: string): void {
     const known = this.#names.get(name) ?? this.#learn(name);
     const field = known.fields.get(value);
     if (field === undefined) {
@@ -166,14 +188,11 @@ export class HpackEncoder {
     }
     this.#previous.next = field;
     this.#previous = field;
-    this.#index(field);
+    this.#integer(INDEXED, 0x7f, this.#indexOf(field));
   }
 
-  #index(field: IndexedField): void {
-    const index =
-      field.staticIndex === 0 ? DYNAMIC_BASE + this.#inserted - 1 - field.position : field.staticIndex;
-    if (index < 0x7f) this.#output.bytes[this.#output.end++] = INDEXED | index;
-    else this.#integer(INDEXED, 0x7f, index);
+  #indexOf(field: IndexedField): number {
+    return field.staticIndex === 0 ? DYNAMIC_BASE + this.#inserted - 1 - field.position : field.staticIndex;
   }
 
   #literal(known: KnownName, value: string): void {
@@ -197,8 +216,7 @@ export class HpackEncoder {
 
   #writeLiteral(type: number, mask: number, known: KnownName, value: string, huffman: boolean): void {
     let nameIndex = known.staticIndex;
-    if (nameIndex === 0 && known.newest.alive)
-      nameIndex = DYNAMIC_BASE + this.#inserted - 1 - known.newest.position;
+    if (nameIndex === 0 && known.newest.alive) nameIndex = this.#indexOf(known.newest);
     this.#integer(type, mask, nameIndex);
     if (nameIndex === 0) this.#string(known.name, huffman);
     this.#string(value, huffman);

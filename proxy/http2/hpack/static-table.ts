@@ -10,7 +10,12 @@ export interface TableEntry {
   readonly kind: number;
   /** Class bits of the value, see octet-class.ts. */
   readonly valueClass: number;
+  /** Octets as a table and a header list count them (RFC 7541 §4.1, RFC 9113 §6.5.2). */
+  readonly size: number;
 }
+
+/** Octets that an entry counts besides its strings. */
+export const ENTRY_OVERHEAD = 32;
 
 const FIELDS = `:authority
 :method GET
@@ -74,11 +79,16 @@ vary
 via
 www-authenticate`;
 
+/** One shape for the entries of both tables. */
+export function makeEntry(name: string, value: string, kind: number, valueClass: number): TableEntry {
+  return { name, value, kind, valueClass, size: name.length + value.length + ENTRY_OVERHEAD };
+}
+
 function entryOf(line: string): TableEntry {
   const space = line.indexOf(' ');
   const name = space < 0 ? line : line.slice(0, space);
   const value = space < 0 ? '' : line.slice(space + 1);
-  return { name, value, kind: fieldKind(name, classify(name)), valueClass: classify(value) };
+  return makeEntry(name, value, fieldKind(name, classify(name)), classify(value));
 }
 
 /** Entry 0 does not exist on the wire; it stands here so that indices are those of the RFC. */
@@ -86,9 +96,6 @@ export const STATIC_TABLE: readonly TableEntry[] = ['', ...FIELDS.split('\n')].m
 
 /** The first index of the dynamic table. */
 export const DYNAMIC_BASE: number = STATIC_TABLE.length;
-
-/** Octets that an entry counts besides its strings (RFC 7541 §4.1, RFC 9113 §6.5.2). */
-export const ENTRY_OVERHEAD = 32;
 
 /** The size of a dynamic table until a setting and a size update change it (RFC 9113 §6.5.2). */
 export const DEFAULT_TABLE_BYTES = 4096;
