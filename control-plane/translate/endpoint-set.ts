@@ -56,7 +56,8 @@ function readyEndpoints(
       if (!isReady || seen.has(socket) || isIP(address) === 0) continue;
       seen.add(socket);
       const workload = pod === '' ? null : (reader.workloadBehind(id, pod) ?? null);
-      ready.push({ zone, endpoint: { address, port: target.port, workload } });
+      const at = zone === '' ? (workload?.zone ?? '') : zone;
+      ready.push({ zone: at, endpoint: { address, port: target.port, workload } });
     }
   }
   return ready;

@@ -54,13 +54,22 @@ function pathLength({ path }: RouteMatch): number {
   return path.kind === 'exact' ? 0 : path.value.length;
 }
 
-/** A gRPC path is `/<service>/<method>`; a part that is any (`[^/]+`) or missing counts nothing. */
+/**
+ * A gRPC path is `/<service>/<method>`. A prefix has a service only. In a regular expression the source writes a part that
+ * is any as `[^/]+`, and one that is an expression itself in `(?:...)`.
+ */
 function grpcLengths({ path }: RouteMatch): { service: number; method: number } {
-  const last = path.value.lastIndexOf('/');
-  const whole = path.value.endsWith('/[^/]+') ? path.value.slice(0, -'/[^/]+'.length) : path.value;
-  if (path.kind === 'prefix' || whole.length < path.value.length) {
-    return { service: Math.max(0, whole.length - 1), method: 0 };
-  }
-  const service = path.value.slice(1, last);
-  return { service: service === '[^/]+' ? 0 : service.length, method: path.value.length - last - 1 };
+  if (path.kind === 'prefix') return { service: path.value.length - 1, method: 0 };
+  const [, service, method] = /^\/(\[\^\/\]\+|.*?)\/(\[\^\/\]\+|[^/]*)$/.exec(path.value) ?? [
+    '',
+    path.value,
+    '',
+  ];
+  return { service: lengthOf(service), method: lengthOf(method) };
+}
+
+function lengthOf(part: string): number {
+  if (part === '[^/]+') return 0;
+  const expression = /^\(\?:(.*)\)$/.exec(part);
+  return expression === null ? part.replace(/\\(.)/g, '$1').length : expression[1].length;
 }

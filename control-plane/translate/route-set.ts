@@ -79,9 +79,10 @@ function attached(
   );
 }
 
+/** A rule without matches is one whose matches are all invalid: it takes nothing. */
 function splitMatches(route: Route): RankedMatch[] {
   return route.rules.flatMap((rule, ruleIndex) =>
-    (rule.matches.length === 0 ? [anyPath] : rule.matches)
+    rule.matches
       .map(normalize)
       .filter(isUsable)
       .map(match => ({ route, rule, ruleIndex, match })),

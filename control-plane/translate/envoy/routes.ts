@@ -99,7 +99,11 @@ function writeForward(route: ResolvedRoute, action: Forward, withRetry: boolean)
 }
 
 function writeBackend(backend: ResolvedBackend): DeepPartial<WeightedCluster_ClusterWeight> {
+  const host = hostSet(backend.requestFields);
   return {
+    ...(host === ''
+      ? {}
+      : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral' as const, value: host } }),
     name: backend.cluster === '' ? invalidBackend : backend.cluster,
     weight: backend.weight,
     ...requestEdits(backend.requestFields),
