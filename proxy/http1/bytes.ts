@@ -27,10 +27,10 @@ export const METHOD = bytesOf((_, c) => /^[!#$%&'*+\-.^_`|~0-9A-Z]$/.test(c));
 export const VALUE = bytesOf(byte => byte === HTAB || (byte >= SP && byte !== 0x7f));
 
 /**
- * Bytes of a request target. Wider than RFC 3986: raw UTF-8 and characters such as `|` or `{` are common in paths
- * and are forwarded as they came. A fragment is not, because readers differ in whether it ends the path.
+ * Bytes of a request target: VCHAR, wider than RFC 3986 by what clients do send (`|`, `{`, `"`). No fragment, because
+ * readers differ in whether it ends the path; no raw UTF-8, which many servers refuse.
  */
-export const TARGET = bytesOf(byte => byte > SP && byte !== 0x7f && byte !== 0x23);
+export const TARGET = bytesOf(byte => byte > SP && byte < 0x7f && byte !== 0x23);
 
 /** Bytes of a host name or IPv4 address: RFC 3986 unreserved. Percent-encoding and sub-delims are refused. */
 export const HOST = bytesOf((_, c) => /^[A-Za-z0-9._~-]$/.test(c));

@@ -241,6 +241,9 @@ describe('response', () => {
     '\r\nHTTP/1.1 200 OK\r\n\r\n',
     'HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n',
     'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\nx',
+    'HTTP/1.0 100 Continue\r\n\r\n',
+    'HTTP/1.1 100 Continue\r\nConnection: close\r\n\r\n',
+    'HTTP/1.1 100 Continue\r\nContent-Length: 1\r\n\r\nx',
   ])('%j is a protocol error', text => {
     const { request, answer, transport, observer, owner, connection } = open();
     const response = request();

@@ -195,6 +195,8 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
   }
 
   #informed(stream: Http1ClientStream, status: number, fields: FieldLines): void {
+    const p = this.#codec.parser;
+    if (!p.keepAlive || p.chunked || p.contentLength > 0) return this.#refuse(REFUSALS.informationalFraming);
     if (++this.#informational > this.#codec.limits.maxInformational)
       return this.#refuse(REFUSALS.informational);
     stream.receiver.onInformational(status, fields);

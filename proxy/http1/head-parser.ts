@@ -233,6 +233,11 @@ export class HeadParser {
       const name = this.#cache.name(bytes, nameStart, nameEnd, hash);
       const tag = this.#cache.tag;
       if (section === 'trailers') {
+        // A length that comes after the body is a trap for who merges trailers into the head.
+        const kind = tag & field.KIND_MASK;
+        if (kind === field.CONTENT_LENGTH || kind === field.TRANSFER_ENCODING) {
+          return this.#refuse(REFUSALS.trailerFraming);
+        }
         if ((tag & field.NO_TRAILER) === 0) fields.push(name, bytes.latin1Slice(valueStart, valueEnd));
         continue;
       }
@@ -267,7 +272,7 @@ export class HeadParser {
         if (this.#hasTransferEncoding || value.toLowerCase() !== 'chunked')
           return this.#no(REFUSALS.transferEncoding);
         this.#hasTransferEncoding = true;
-        return true;
+        return !hasTabAround(bytes, start, end) || this.#no(REFUSALS.transferEncoding);
       case field.UPGRADE:
         this.#upgradeValue = this.#upgradeValue === '' ? value : `${this.#upgradeValue},${value}`;
         return true;
@@ -291,7 +296,7 @@ export class HeadParser {
 
   #contentLength(bytes: Buffer, start: number, end: number): boolean {
     if (this.contentLength !== -1) return this.#no(REFUSALS.contentLengthSeveral);
-    if (start === end) return this.#no(REFUSALS.contentLength);
+    if (start === end || hasTabAround(bytes, start, end)) return this.#no(REFUSALS.contentLength);
     let length = 0;
     for (let i = start; i < end; i++) {
       const digit = bytes[i] - 0x30;
@@ -422,6 +427,13 @@ function schemeEnd(target: string): number {
   const start = target.slice(0, 8).toLowerCase();
   if (start.startsWith('http://')) return 7;
   return start === 'https://' ? 8 : 0;
+}
+
+/** Some readers do not trim tabs, so that for them the value of a framing field is another one. */
+function hasTabAround(bytes: Buffer, start: number, end: number): boolean {
+  for (let i = start - 1; bytes[i] !== COLON; i--) if (bytes[i] === HTAB) return true;
+  for (let i = end; bytes[i] !== CR; i++) if (bytes[i] === HTAB) return true;
+  return false;
 }
 
 /** GET and POST without going through the cache; '' for other methods. */

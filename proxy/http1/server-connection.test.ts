@@ -144,7 +144,7 @@ describe('request body', () => {
     send(
       post(
         'Transfer-Encoding: chunked\r\n',
-        '1\r\na\r\n0\r\nX-Sum: 1\r\nContent-Length: 5\r\nHost: b\r\nAuthorization: x\r\nX-Forwarded-Client-Cert: x\r\n\r\n',
+        '1\r\na\r\n0\r\nX-Sum: 1\r\nContent-Type: x\r\nHost: b\r\nAuthorization: x\r\nX-Forwarded-Client-Cert: x\r\n\r\n',
       ),
     );
     expect(requests[0].trailers).toEqual(['x-sum', '1']);

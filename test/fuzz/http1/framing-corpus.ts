@@ -55,7 +55,7 @@ export const FRAMING_CORPUS: readonly FramingCase[] = [
   { name: 'HTTP/1.0 without Host', bytes: 'GET / HTTP/1.0\r\n\r\n', verdict: 'accept' },
   { name: 'absolute-form', bytes: get('', 'GET http://b.test:80/x?y HTTP/1.1'), verdict: 'accept' },
   { name: 'OPTIONS *', bytes: get('', 'OPTIONS * HTTP/1.1'), verdict: 'accept' },
-  { name: 'raw UTF-8 in the path', bytes: get('', 'GET /\xc3\xbc HTTP/1.1'), verdict: 'accept' },
+  { name: 'raw UTF-8 in the path', bytes: get('', 'GET /\xc3\xbc HTTP/1.1'), verdict: 400 },
 
   // CL.TE, TE.CL, TE.TE
   {
@@ -92,6 +92,9 @@ export const FRAMING_CORPUS: readonly FramingCase[] = [
     'chunked;q=1',
     '"chunked"',
     'chunked,',
+    'chunked\t',
+    '\tchunked',
+    'chunked \t ',
     ',chunked',
     'chunked\x0b',
     'chunked\x00',
@@ -145,6 +148,8 @@ export const FRAMING_CORPUS: readonly FramingCase[] = [
     '\xb3',
     ' ',
     '3_0',
+    '3\t',
+    '\t3',
   ].map(length => ({
     name: `Content-Length ${JSON.stringify(length)}`,
     bytes: post(`Content-Length: ${length}\r\n`, 'abc'),
@@ -200,6 +205,18 @@ export const FRAMING_CORPUS: readonly FramingCase[] = [
     served: 1,
   })),
   { name: 'bare LF ends the trailers', bytes: chunked('0\r\nX: y\n\n'), verdict: 400, served: 1 },
+  {
+    name: 'length in the trailers',
+    bytes: chunked('0\r\nContent-Length: 3\r\n\r\n'),
+    verdict: 400,
+    served: 1,
+  },
+  {
+    name: 'TE in the trailers',
+    bytes: chunked('0\r\nTransfer-Encoding: chunked\r\n\r\n'),
+    verdict: 400,
+    served: 1,
+  },
   { name: 'folded trailer', bytes: chunked('0\r\nX: y\r\n z\r\n\r\n'), verdict: 400, served: 1 },
   { name: 'space before colon in a trailer', bytes: chunked('0\r\nX : y\r\n\r\n'), verdict: 400, served: 1 },
   { name: 'bare CR after the last chunk', bytes: chunked('0\r\n\rX\r\n'), verdict: 400, served: 1 },
