@@ -58,8 +58,8 @@ export class Linker {
     return this.#records[kind].get(key);
   }
 
-  keys(kind: RecordKind): IterableIterator<Key> {
-    return this.#records[kind].keys();
+  entries<K extends RecordKind>(kind: K): IterableIterator<[Key, Records[K]]> {
+    return this.#records[kind].entries();
   }
 
   /** Takes a record, or its absence. False if nothing changes by it. */

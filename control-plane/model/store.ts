@@ -36,6 +36,7 @@ export class RecordStore implements MeshStore, RecordWriter {
   readonly #linker: Linker;
   readonly #problems: ProblemList;
   readonly #listeners = new Set<Listener>();
+  readonly #namespaceListeners = new Set<() => void>();
   readonly #waiting = new Set<RecordKind>(recordKinds);
   #cancelTimer: (() => void) | null = null;
   #firstChange = 0;
@@ -67,12 +68,15 @@ export class RecordStore implements MeshStore, RecordWriter {
     return [...this.#waiting];
   }
 
-  namespace(name: string): NamespaceRecord | undefined {
-    return this.#linker.get('Namespace', name);
+  /** Namespaces as they are now; they are no part of the mesh, but say where its pods are to come. */
+  namespaces(): IterableIterator<[name: string, record: NamespaceRecord]> {
+    return this.#linker.entries('Namespace');
   }
 
-  namespaces(): IterableIterator<string> {
-    return this.#linker.keys('Namespace');
+  /** Called at once when a namespace has come, changed or gone; returns what ends it. */
+  onNamespace(listener: () => void): () => void {
+    this.#namespaceListeners.add(listener);
+    return () => this.#namespaceListeners.delete(listener);
   }
 
   put<K extends RecordKind>(
@@ -84,7 +88,7 @@ export class RecordStore implements MeshStore, RecordWriter {
   ): void {
     this.#problems.locate(subject(kind, key), location);
     this.#problems.set(subject(kind, key), 'object', problems);
-    if (this.#linker.mark(kind, key, record)) this.#changed();
+    if (this.#linker.mark(kind, key, record)) this.#changed(kind);
   }
 
   reject(kind: RecordKind, key: Key, problems: readonly string[], location: string): void {
@@ -101,7 +105,7 @@ export class RecordStore implements MeshStore, RecordWriter {
   remove(kind: RecordKind, key: Key): void {
     this.#problems.locate(subject(kind, key), '');
     this.#problems.set(subject(kind, key), 'object', []);
-    if (this.#linker.mark(kind, key, undefined)) this.#changed();
+    if (this.#linker.mark(kind, key, undefined)) this.#changed(kind);
   }
 
   report(file: string, problems: readonly string[]): void {
@@ -110,11 +114,16 @@ export class RecordStore implements MeshStore, RecordWriter {
 
   synced(kind: RecordKind): void {
     if (!this.#waiting.delete(kind)) return;
-    this.#options.log.info({ kind, waiting: this.waiting() }, 'first list is complete');
-    if (this.#waiting.size === 0) this.#changed();
+    this.#options.log.debug({ kind, waiting: this.waiting() }, 'first list is complete');
+    if (this.#waiting.size === 0) this.#schedule();
   }
 
-  #changed(): void {
+  #changed(kind: RecordKind): void {
+    if (kind === 'Namespace') for (const listener of this.#namespaceListeners) listener();
+    this.#schedule();
+  }
+
+  #schedule(): void {
     if (this.#waiting.size > 0) return;
     const { clock, quietMs } = this.#options;
     this.#lastChange = clock.now();

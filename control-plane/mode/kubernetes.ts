@@ -1,0 +1,54 @@
+import { AuthenticationV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
+import { authoritySecretName } from '../../api/installation.ts';
+import { Backoff } from '../../runtime/backoff.ts';
+import { systemClock } from '../../runtime/clock.ts';
+import { ApiClient } from '../../runtime/kubernetes/api-client.ts';
+import { findCredentials } from '../../runtime/kubernetes/credentials.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { ControlPlaneSettings } from '../config/settings.ts';
+import { kubernetesReviewer } from '../identity/kubernetes-reviewer.ts';
+import { secretStore } from '../identity/secret-store.ts';
+import type { RecordStore } from '../model/store.ts';
+import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
+import { TrustBundlePublisher } from '../sources/kubernetes/trust-bundle.ts';
+import type { Mode } from './mode.ts';
+
+/** A mesh from a cluster: objects, authority, tokens and roots go through the API server. */
+export function kubernetesMode(
+  settings: ControlPlaneSettings,
+  store: RecordStore,
+  log: Logger,
+  environment: NodeJS.ProcessEnv,
+): Mode {
+  const api = new ApiClient(findCredentials(environment));
+  const config = new KubeConfig();
+  config.loadFromDefault();
+  const source = new KubernetesSource({
+    api,
+    writer: store,
+    clock: systemClock,
+    random: Math.random,
+    log,
+  });
+  let publisher: TrustBundlePublisher | null = null;
+  return {
+    authority: secretStore(config.makeApiClient(CoreV1Api), settings.namespace, authoritySecretName),
+    reviewer: kubernetesReviewer(config.makeApiClient(AuthenticationV1Api)),
+    start() {
+      source.start();
+      return Promise.resolve();
+    },
+    publishRoots(bundle) {
+      if (publisher !== null) publisher.setBundle(bundle);
+      else {
+        const backoff = new Backoff(500, 30_000);
+        publisher = new TrustBundlePublisher(bundle, { api, store, backoff, clock: systemClock, log });
+      }
+    },
+    async stop() {
+      publisher?.stop();
+      await source.stop();
+      await api.close();
+    },
+  };
+}
