@@ -48,3 +48,13 @@ export function portProtocol(
   }
   return serverFirstPorts.has(port) ? 'opaque' : 'detect';
 }
+
+/** ALPN protocol names between sidecars. Any other TLS belongs to the application. */
+export const meshAlpn = {
+  /** HTTP of any version, carried as HTTP/2. */
+  http2: 'tulle-h2',
+  /** One HTTP/1.1 request that may become a tunnel: upgrades and CONNECT. */
+  http1: 'tulle-h1',
+  /** Bytes. */
+  tcp: 'tulle-tcp',
+} as const;

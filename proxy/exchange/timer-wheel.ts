@@ -32,7 +32,7 @@ export class WheelTimer {
  */
 export class TimerWheel {
   readonly #clock: Clock;
-  readonly #slots: (WheelTimer | null)[] = new Array(SLOTS).fill(null);
+  readonly #slots: (WheelTimer | null)[] = Array.from({ length: SLOTS }, () => null);
   /** Number of the last tick that was run. */
   #tick: number;
   #count = 0;

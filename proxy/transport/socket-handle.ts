@@ -44,7 +44,7 @@ export function rehouse(accepted: Socket, onread: OnRead): Socket | null {
   const handle = handleOf(accepted);
   if (handle === null) return null;
   (accepted as unknown as { _handle: null })._handle = null;
-  const options = { handle, onread, allowHalfOpen: true };
+  const options = { handle, onread, allowHalfOpen: true, pauseOnCreate: true };
   const socket = new Socket(options as unknown as ConstructorParameters<typeof Socket>[0]);
   // Without its handle the old object only tells the server that it has one connection less.
   accepted.destroy();
@@ -76,4 +76,15 @@ export function chainError(socket: TLSSocket): string {
   if (error !== null && error !== undefined) return error.message;
   if (socket.isSessionReused()) return 'the session was resumed';
   return socket.getPeerX509Certificate() === undefined ? 'there is no certificate' : '';
+}
+
+/**
+ * Makes errors of an established TLS session destroy the socket. Node does this for sockets of a `tls.Server`; others
+ * would swallow them.
+ */
+export function reportTlsErrors(socket: TLSSocket): void {
+  const internal = socket as unknown as { _releaseControl?: () => boolean };
+  if (internal._releaseControl === undefined)
+    throw new Error('this version of Node cannot release a TLS socket');
+  internal._releaseControl();
 }

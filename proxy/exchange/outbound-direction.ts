@@ -1,0 +1,153 @@
+import { outboundListener } from '../../api/xds/names.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Destination, Destinations, Resolution } from '../cluster/destination.ts';
+import type { Endpoint } from '../cluster/endpoint.ts';
+import { editRequest } from '../route/edit-request.ts';
+import { matchRoute } from '../route/match-route.ts';
+import { rewritePath } from '../route/path-rewrite.ts';
+import { pickBackend } from '../route/pick-backend.ts';
+import { redirectLocation } from '../route/redirect.ts';
+import type { ForwardRoute, RouteTable } from '../route/route-table.ts';
+import type { EdgeSeries } from '../telemetry/edge-series.ts';
+import type { HttpTransportKind } from '../upstream/endpoint-pools.ts';
+import { type OwnEdges, UNKNOWN_SERVICE } from './edges.ts';
+import type { Exchange } from './exchange.ts';
+import type { Direction } from './exchange-context.ts';
+import type { PassthroughClusters } from './fixed-cluster.ts';
+import { sourceField, stripMeshFields, versionField } from './mesh-fields.ts';
+import type { FieldLines, ResponseHead } from './stream.ts';
+
+/** What an outgoing connection knows of itself; `ServerConnection.context`. */
+export interface OutboundContext {
+  /** `address:port` of the client. */
+  readonly client: string;
+  /** Where the connection was going; '' for a connection to the proxy port, whose requests name their destinations. */
+  readonly host: string;
+  readonly port: number;
+}
+
+/** A host and port that an authority names; null if it names none. `80` is the default of http. */
+export function splitAuthority(authority: string): { host: string; port: number } | null {
+  if (authority === '') return null;
+  const colon = authority.lastIndexOf(':');
+  const hasPort = colon > authority.lastIndexOf(']');
+  const host = hasPort ? authority.slice(0, colon) : authority;
+  const port = hasPort ? Number(authority.slice(colon + 1)) : 80;
+  if (host === '' || !(port >= 1 && port <= 65_535)) return null;
+  return { host: host.startsWith('[') ? host.slice(1, -1) : host, port };
+}
+
+export interface OutboundDirectionOptions {
+  readonly destinations: Destinations;
+  readonly edges: OwnEdges;
+  readonly passthrough: PassthroughClusters;
+  /** The address is one of this proxy's own ports. */
+  readonly isOwn: (host: string, port: number) => boolean;
+  /** Full name of a host that an application calls in short (explicit mode). */
+  readonly expand: (host: string) => string;
+  readonly random: () => number;
+}
+
+/** Requests that leave the pod: route, backend, endpoint. */
+export class OutboundDirection implements Direction {
+  readonly name = 'outbound';
+  readonly #options: OutboundDirectionOptions;
+
+  constructor(options: OutboundDirectionOptions) {
+    this.#options = options;
+  }
+
+  direct(exchange: Exchange): void {
+    const { head } = exchange;
+    stripMeshFields(head.fields);
+    const context = exchange.stream.connection.context as OutboundContext;
+    const target = context.host === '' ? splitAuthority(head.authority) : context;
+    if (target === null) return exchange.fail('NOT_A_DESTINATION');
+    const { destinations, expand } = this.#options;
+    const name = outboundListener(expand(target.host), target.port);
+    const resolution = destinations.lookup(name);
+    if (resolution !== null) return this.#resolved(exchange, resolution, target.host, target.port);
+    destinations.resolve(name, later => this.#resolved(exchange, later, target.host, target.port));
+  }
+
+  #resolved(exchange: Exchange, resolution: Resolution, host: string, port: number): void {
+    if (exchange.state === 'done') return;
+    switch (resolution.kind) {
+      case 'found':
+        return this.#route(exchange, resolution.destination);
+      case 'absent':
+        if (this.#options.isOwn(host, port)) return exchange.fail('LOOP');
+        return exchange.forward(this.#options.passthrough.get(host, port), null, null);
+      case 'unavailable':
+        return exchange.fail('CONFIG_UNAVAILABLE');
+    }
+  }
+
+  #route(exchange: Exchange, destination: Destination): void {
+    exchange.note = destination;
+    const { routes, cluster } = destination;
+    if (routes !== null) return this.#match(exchange, destination, routes);
+    if (cluster !== null) return exchange.forward(cluster, null, null);
+    exchange.fail('NO_ROUTE');
+  }
+
+  #match(exchange: Exchange, destination: Destination, routes: RouteTable): void {
+    const { head } = exchange;
+    const route = matchRoute(routes, head);
+    if (route === null) return exchange.fail('NO_ROUTE');
+    exchange.route = route;
+    switch (route.kind) {
+      case 'forward':
+        return this.#forward(exchange, route);
+      case 'redirect':
+        return exchange.reply(
+          route.redirect.status,
+          ['location', redirectLocation(route.redirect, head, destination.port)],
+          '',
+        );
+      case 'direct':
+        return exchange.reply(route.status, [], route.body);
+    }
+  }
+
+  #forward(exchange: Exchange, route: ForwardRoute): void {
+    const { head } = exchange;
+    const backend = pickBackend(route, this.#options.random());
+    if (backend === null || backend.cluster === null) return exchange.fail('INVALID_BACKEND');
+    if (route.requestFields !== null) editRequest(head, route.requestFields);
+    if (backend.requestFields !== null) editRequest(head, backend.requestFields);
+    if (route.pathRewrite !== null) head.path = rewritePath(route.pathRewrite, head.path);
+    if (route.hostRewrite !== '') head.authority = route.hostRewrite;
+    exchange.forward(backend.cluster, route, backend);
+  }
+
+  transport(exchange: Exchange, cluster: Cluster, endpoint: Endpoint): HttpTransportKind {
+    if (exchange.asksTunnel) return 'http1';
+    if (endpoint.meshed) return 'http2';
+    const { protocol } = cluster.config;
+    if (protocol !== 'auto') return protocol;
+    return exchange.head.version === 20 ? 'http2' : 'http1';
+  }
+
+  appendHopFields(exchange: Exchange, endpoint: Endpoint, fields: FieldLines): void {
+    if (!endpoint.meshed) return;
+    fields.push(sourceField, this.#options.edges.source);
+    if (exchange.head.version !== 20) fields.push(versionField, '1.1');
+  }
+
+  editResponse(_exchange: Exchange, _head: ResponseHead): void {}
+
+  series(exchange: Exchange, endpoint: Endpoint | null): EdgeSeries {
+    const destination = exchange.note as Destination | null;
+    const service = exchange.cluster?.config.service ?? destination?.service ?? UNKNOWN_SERVICE;
+    return this.#options.edges.to(endpoint, service, exchange.grpc ? 'grpc' : 'http');
+  }
+
+  peer(_exchange: Exchange, endpoint: Endpoint | null): string {
+    return endpoint === null ? '' : endpoint.identity;
+  }
+
+  client(exchange: Exchange): string {
+    return (exchange.stream.connection.context as OutboundContext).client;
+  }
+}

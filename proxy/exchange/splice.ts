@@ -1,0 +1,236 @@
+import type { FailureCode } from '../../api/failure.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { Endpoint } from '../cluster/endpoint.ts';
+import { type AttemptOutcome, beginAttempt, endAttempt } from '../resilience/attempt.ts';
+import { type EdgeSeries, recordBytes, recordClosed, recordOpened } from '../telemetry/edge-series.ts';
+import type { SocketTransport } from '../transport/socket-transport.ts';
+import type { Transport } from '../transport/transport.ts';
+import type { Dial, DialFailure, DialOwner } from '../upstream/dial.ts';
+import { connectionFailure } from './attempt-failure.ts';
+import type { ResetReason } from './stream.ts';
+
+/** Where connections that carry bytes come from; `proxy/upstream` implements it. */
+export interface TcpSource {
+  dialTcp(cluster: Cluster, endpoint: Endpoint, owner: DialOwner): Dial | null;
+  /** Gives back the place of a connection that is gone. */
+  releaseTcp(cluster: Cluster): void;
+}
+
+export interface SpliceContext {
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly connections: TcpSource;
+}
+
+/** What a splice tells who made it. */
+export interface SpliceOwner {
+  /** The series in which the connection is counted. */
+  series(endpoint: Endpoint | null): EdgeSeries;
+  /** The server's first byte came before any of the client's. */
+  serverSpokeFirst(): void;
+  /** It is over; `failure` is '' if it was carried. */
+  onSpliceEnd(splice: Splice, failure: FailureCode | ''): void;
+}
+
+/** Endpoints tried for one connection: none of its bytes was sent before one is open. */
+const MAX_ATTEMPTS = 3;
+/** A connection on which nothing has moved for this long is closed. */
+const IDLE_MS = 3_600_000;
+const NONE: Endpoint[] = [];
+
+/**
+ * Carries bytes between a client and an endpoint: FIN as FIN in each direction, RST as RST, and each side reads only as
+ * fast as the other takes.
+ *
+ *   connecting ──▶ open ──FIN of both──▶ done
+ *       │           └── RST or error of either ──▶ done (RST to the other)
+ *       └── no endpoint, no connection ──▶ done (RST to the client)
+ */
+export class Splice implements DialOwner {
+  readonly active = 1;
+  readonly startedAt: number;
+  readonly cluster: Cluster;
+  endpoint: Endpoint | null = null;
+  attempts = 0;
+  sentBytes = 0;
+  receivedBytes = 0;
+  readonly #context: SpliceContext;
+  readonly #owner: SpliceOwner;
+  readonly #client: Transport;
+  #server: SocketTransport | null = null;
+  #dial: Dial | null = null;
+  #tried: Endpoint[] = NONE;
+  #series: EdgeSeries | null = null;
+  #state: 'connecting' | 'open' | 'done' = 'connecting';
+  /** Bytes of the client that came before there was a connection. */
+  #early: Buffer[] = [];
+  #clientEnded = false;
+  #serverEnded = false;
+  #expiresAt = Number.POSITIVE_INFINITY;
+  #movedAt: number;
+  #movedBytes = 0;
+  #countedSent = 0;
+  #countedReceived = 0;
+
+  constructor(context: SpliceContext, owner: SpliceOwner, client: Transport, cluster: Cluster) {
+    this.#context = context;
+    this.#owner = owner;
+    this.#client = client;
+    this.cluster = cluster;
+    this.startedAt = this.#movedAt = context.clock.now();
+  }
+
+  /** Begins to connect. The client is read from when there is a connection. */
+  start(): void {
+    this.#client.pause();
+    this.#try();
+  }
+
+  #try(): void {
+    const { clock, random, connections } = this.#context;
+    const endpoint = this.cluster.pick(this.#tried, random, clock.now());
+    if (endpoint === null) return this.#fail('NO_HEALTHY_ENDPOINT');
+    this.attempts++;
+    this.endpoint = endpoint;
+    this.#dial = connections.dialTcp(this.cluster, endpoint, this);
+    if (this.#dial === null) return this.#fail('OVERFLOW');
+    beginAttempt(endpoint);
+  }
+
+  onDialFailed(_dial: Dial, failure: DialFailure): void {
+    this.#dial = null;
+    const { outcome, code, reason } = connectionFailure(failure);
+    this.#release(outcome);
+    if (reason === null || this.attempts >= MAX_ATTEMPTS || this.cluster.endpoints.length <= this.attempts) {
+      return this.#fail(code);
+    }
+    if (this.#tried === NONE) this.#tried = [];
+    if (this.endpoint !== null) this.#tried.push(this.endpoint);
+    this.#try();
+  }
+
+  onDialed(dial: Dial, transport: SocketTransport): void {
+    this.#dial = null;
+    this.#server = transport;
+    this.#expiresAt = dial.expiresAt;
+    this.#state = 'open';
+    this.#series = this.#owner.series(this.endpoint);
+    recordOpened(this.#series);
+    transport.user = {
+      receive: bytes => this.#fromServer(bytes),
+      receiveEnd: () => this.#serverEnd(),
+      closed: reason => this.#serverClosed(reason),
+    };
+    transport.output.onDrain = () => this.#client.resume();
+    this.#client.output.onDrain = () => transport.resume();
+    for (const bytes of this.#early) this.#toServer(bytes);
+    this.#early = [];
+    if (this.#clientEnded) transport.end();
+    transport.resume();
+    this.#client.resume();
+  }
+
+  // ---- The client
+
+  receive(bytes: Buffer): void {
+    if (this.#state === 'open') this.#toServer(bytes);
+    else if (this.#state === 'connecting') this.#early.push(Buffer.from(bytes));
+  }
+
+  #toServer(bytes: Buffer): void {
+    const server = this.#server as SocketTransport;
+    this.receivedBytes += bytes.length;
+    server.output.chunk(bytes);
+    if (!server.output.writable) this.#client.pause();
+  }
+
+  receiveEnd(): void {
+    this.#clientEnded = true;
+    this.#server?.end();
+  }
+
+  closed(_reason: ResetReason): void {
+    if (this.#state === 'done') return;
+    // After both FINs the client's side closes by itself, and the server's as well.
+    if (!this.#clientEnded || !this.#serverEnded) this.#server?.destroy();
+    this.#finish('');
+  }
+
+  // ---- The server
+
+  #fromServer(bytes: Buffer): void {
+    if (this.sentBytes === 0 && this.receivedBytes === 0) this.#owner.serverSpokeFirst();
+    this.sentBytes += bytes.length;
+    this.#client.output.chunk(bytes);
+    if (!this.#client.output.writable) this.#server?.pause();
+  }
+
+  #serverEnd(): void {
+    this.#serverEnded = true;
+    this.#client.end();
+  }
+
+  #serverClosed(_reason: ResetReason): void {
+    if (this.#state === 'done') return;
+    if (!this.#clientEnded || !this.#serverEnded) this.#client.destroy();
+    this.#finish('');
+  }
+
+  // ---- Time and the end
+
+  tick(nowMs: number): void {
+    this.#count();
+    const moved = this.sentBytes + this.receivedBytes;
+    if (moved !== this.#movedBytes) {
+      this.#movedBytes = moved;
+      this.#movedAt = nowMs;
+    }
+    const expired = this.#context.clock.unix() >= this.#expiresAt;
+    if (expired || nowMs - this.#movedAt > IDLE_MS) this.destroy();
+  }
+
+  /** A connection of bytes has no point at which it could be ended: it goes on until the drain's deadline. */
+  drain(): void {}
+
+  destroy(): void {
+    if (this.#state === 'done') return;
+    this.#server?.destroy();
+    this.#client.destroy();
+    this.#finish('');
+  }
+
+  #fail(code: FailureCode): void {
+    this.#client.destroy();
+    this.#finish(code);
+  }
+
+  #count(): void {
+    if (this.#series === null) return;
+    recordBytes(this.#series, this.sentBytes - this.#countedSent, this.receivedBytes - this.#countedReceived);
+    this.#countedSent = this.sentBytes;
+    this.#countedReceived = this.receivedBytes;
+  }
+
+  #release(outcome: AttemptOutcome): void {
+    const { clock, random, connections } = this.#context;
+    if (this.endpoint === null) return;
+    endAttempt(this.cluster, this.endpoint, outcome, -1, clock.now(), random);
+    connections.releaseTcp(this.cluster);
+  }
+
+  #finish(failure: FailureCode | ''): void {
+    const open = this.#state === 'open';
+    const dialling = this.#dial !== null;
+    this.#state = 'done';
+    this.#dial?.cancel();
+    this.#dial = null;
+    this.#early = [];
+    // A peer that refuses our certificate closes without a byte: not a success of the endpoint, nor its fault.
+    if (open) this.#release(this.sentBytes > 0 || !(this.endpoint?.meshed ?? false) ? 'success' : 'neutral');
+    else if (dialling) this.#release('neutral');
+    this.#count();
+    if (this.#series !== null) recordClosed(this.#series);
+    this.#owner.onSpliceEnd(this, failure);
+  }
+}

@@ -1,0 +1,120 @@
+/** Connections that reach the pod. Composition only: the stack from the listener to the application, from top to bottom. */
+import type { DataPath } from './data-path.ts';
+import { UNKNOWN_SERVICE } from './exchange/edges.ts';
+import { Exchange } from './exchange/exchange.ts';
+import { fixedCluster } from './exchange/fixed-cluster.ts';
+import { InboundDirection } from './exchange/inbound-direction.ts';
+import type { RequestHandler } from './exchange/stream.ts';
+import { ConnectionSet } from './listener/downstream-connection.ts';
+import { type Application, InboundAcceptor } from './listener/inbound-acceptor.ts';
+import { LearnedProtocols } from './listener/learned-protocols.ts';
+import type { OriginalDestination } from './listener/original-destination.ts';
+import { createStack, type Stack } from './listener/stack.ts';
+import { type Accepted, TcpListener } from './listener/tcp-listener.ts';
+
+export interface InboundOptions {
+  readonly listenAddress: string;
+  /** Redirected connections; not opened in explicit mode. */
+  readonly port: number;
+  /** From `createOriginalDestination` in redirect mode; null in explicit mode. */
+  readonly originalDestination: OriginalDestination | null;
+  /** Explicit mode: addresses to serve, and where the application listens. The configuration knows the port served. */
+  readonly listeners: readonly {
+    readonly address: string;
+    readonly port: number;
+    readonly applicationAddress: string;
+    readonly applicationPort: number;
+  }[];
+  /** Where an application listens that does not listen on the loopback address, '' if nowhere else. */
+  readonly podIp: string;
+  /** Whether an address is one of this proxy's own ports, to which nothing is passed on. */
+  readonly isOwn: (host: string, port: number) => boolean;
+  readonly detectTimeoutMs: number;
+  /** Of connections to the application. */
+  readonly connectTimeoutMs: number;
+  /** Connections at once; more are refused. */
+  readonly maxConnections: number;
+}
+
+export function createInbound(path: DataPath, options: InboundOptions): Stack {
+  const { clock, random, wheel, log, accessLog, edges, transport, metrics, identity, inbound } = path;
+  const { originalDestination, isOwn, connectTimeoutMs } = options;
+  const upstream = path.upstream(originalDestination === null ? '' : options.podIp);
+  const connections = new ConnectionSet(options.maxConnections);
+
+  const direction = new InboundDirection(edges);
+  const context = { clock, random, wheel, connections: upstream, accessLog };
+  const requests: RequestHandler = {
+    onRequest: (stream, head, end) => new Exchange(context, direction, stream, head, end).start(),
+  };
+  const refusals: RequestHandler = {
+    onRequest: (stream, head, end) =>
+      new Exchange(context, direction, stream, head, end).refuse('MTLS_REQUIRED'),
+  };
+  const acceptor = new InboundAcceptor({
+    clock,
+    wheel,
+    transport,
+    log,
+    accessLog,
+    connections,
+    codecs: path.serverCodecs,
+    inbound,
+    identity,
+    edges,
+    learned: new LearnedProtocols(),
+    splice: { clock, random, connections: upstream },
+    requests,
+    refusals,
+    detectTimeoutMs: options.detectTimeoutMs,
+  });
+
+  /** The application behind a port, made when it is first called. */
+  const applications = new Map<string, Application>();
+  const applicationAt = (address: string, port: number, knownAs: number): Application => {
+    const key = `${address}|${port}|${knownAs}`;
+    let application = applications.get(key);
+    if (application === undefined) {
+      const cluster = fixedCluster(
+        `application/${knownAs}`,
+        address,
+        port,
+        UNKNOWN_SERVICE,
+        connectTimeoutMs,
+      );
+      application = { port: knownAs, cluster };
+      applications.set(key, application);
+    }
+    return application;
+  };
+  const acceptRedirected = (accepted: Accepted): void => {
+    const destination = originalDestination?.(accepted.descriptor) ?? null;
+    if (destination === null || isOwn(destination.address, destination.port)) {
+      log.warn(
+        { client: accepted.remoteAddress, destination },
+        'refused: the destination is the proxy itself',
+      );
+      accepted.transport.destroy();
+      return;
+    }
+    const loopback = destination.address.includes(':') ? '::1' : '127.0.0.1';
+    acceptor.accept(accepted, applicationAt(loopback, destination.port, destination.port));
+  };
+
+  const redirected =
+    originalDestination === null
+      ? []
+      : [new TcpListener(options.listenAddress, options.port, transport, log, acceptRedirected)];
+  const fixed = options.listeners.map(({ address, port, applicationAddress, applicationPort }) => {
+    const listener: TcpListener = new TcpListener(address, port, transport, log, accepted =>
+      acceptor.accept(accepted, applicationAt(applicationAddress, applicationPort, listener.address.port)),
+    );
+    return listener;
+  });
+  metrics.read('connections', () => [
+    { labels: { direction: 'inbound' }, value: connections.size },
+    { labels: { direction: 'application' }, value: upstream.connections },
+  ]);
+  const unsubscribe = identity.subscribe(() => connections.drainSecured());
+  return createStack(clock, [...redirected, ...fixed], connections, upstream, unsubscribe);
+}

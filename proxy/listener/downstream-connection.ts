@@ -1,0 +1,124 @@
+import type { ResetReason } from '../exchange/stream.ts';
+import type { Transport, TransportUser } from '../transport/transport.ts';
+
+/** Who serves a downstream connection at the moment: the look at its first bytes, a codec, or a splice. */
+export interface Stage extends TransportUser {
+  /** Requests, or connections carried, that are under way. */
+  readonly active: number;
+  /** Decides about timeouts; called about once a second with monotonic milliseconds. */
+  tick(nowMs: number): void;
+  /** Takes nothing new and ends when what is under way has ended. */
+  drain(): void;
+  destroy(): void;
+}
+
+/** A connection to this proxy, from its acceptance to its end, whoever serves it meanwhile. */
+export class DownstreamConnection implements TransportUser {
+  transport: Transport;
+  /** `address:port` of the client. */
+  readonly client: string;
+  /** Unix ms at which a certificate of the connection ends; Infinity without TLS. */
+  expiresAt = Number.POSITIVE_INFINITY;
+  stage: Stage = NOT_STARTED;
+  readonly #set: ConnectionSet;
+
+  constructor(set: ConnectionSet, transport: Transport, client: string) {
+    this.#set = set;
+    this.transport = transport;
+    this.client = client;
+    set.add(this);
+  }
+
+  /** Hands the connection on, with what was read of it. */
+  serve(stage: Stage, bytes: Buffer): void {
+    this.stage = stage;
+    if (this.#set.draining) stage.drain();
+    if (bytes.length > 0) stage.receive(bytes);
+  }
+
+  receive(bytes: Buffer): void {
+    this.stage.receive(bytes);
+  }
+
+  receiveEnd(): void {
+    this.stage.receiveEnd();
+  }
+
+  closed(reason: ResetReason): void {
+    this.#set.delete(this);
+    this.stage.closed(reason);
+  }
+
+  /** Ends the connection without serving it. */
+  refuse(): void {
+    this.#set.delete(this);
+    this.stage = NOT_STARTED;
+    this.transport.destroy();
+  }
+}
+
+const NOT_STARTED: Stage = {
+  active: 0,
+  receive() {},
+  receiveEnd() {},
+  closed() {},
+  tick() {},
+  drain() {},
+  destroy() {},
+};
+
+/** The downstream connections of one direction. */
+export class ConnectionSet {
+  readonly #connections = new Set<DownstreamConnection>();
+  readonly #max: number;
+  /** Since {@link drain}: new connections are drained as soon as they are served. */
+  draining = false;
+
+  /** `max`: connections at once; more are refused. */
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  get full(): boolean {
+    return this.#connections.size >= this.#max;
+  }
+
+  add(connection: DownstreamConnection): void {
+    this.#connections.add(connection);
+  }
+
+  delete(connection: DownstreamConnection): void {
+    this.#connections.delete(connection);
+  }
+
+  /** @param unix time of day in ms, for certificates that end */
+  tick(nowMs: number, unix: number): void {
+    for (const connection of this.#connections) {
+      connection.stage.tick(nowMs);
+      if (unix >= connection.expiresAt) connection.stage.destroy();
+    }
+  }
+
+  drain(): void {
+    this.draining = true;
+    for (const connection of this.#connections) connection.stage.drain();
+  }
+
+  /** Drains those that were made with an older certificate or bundle. */
+  drainSecured(): void {
+    for (const connection of this.#connections) {
+      if (connection.expiresAt !== Number.POSITIVE_INFINITY) connection.stage.drain();
+    }
+  }
+
+  destroy(): void {
+    for (const connection of this.#connections) {
+      connection.stage.destroy();
+      connection.transport.destroy();
+    }
+  }
+}

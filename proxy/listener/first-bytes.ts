@@ -1,0 +1,75 @@
+import type { Clock } from '../../runtime/clock.ts';
+import { type TimerOwner, type TimerWheel, WheelTimer } from '../exchange/timer-wheel.ts';
+import type { Stage } from './downstream-connection.ts';
+
+/** As much as is looked at; a ClientHello has at most 16 KiB. */
+const MAX_BYTES = 20_480;
+
+/**
+ * Collects the first bytes of a connection until they tell what it is. Nothing is consumed: the whole is handed on.
+ * `judge` gives null while they may still become more than one thing; then the timeout, the client's FIN or the limit
+ * decides, and `settle` gets null.
+ */
+export class FirstBytes<Verdict> implements Stage, TimerOwner {
+  readonly active = 1;
+  readonly #judge: (bytes: Buffer) => Verdict | null;
+  readonly #settle: (verdict: Verdict | null, bytes: Buffer, ended: boolean) => void;
+  readonly #wheel: TimerWheel;
+  readonly #timer = new WheelTimer(this);
+  #bytes: Buffer = EMPTY;
+  #done = false;
+
+  /** `timeoutMs`: Infinity to wait as long as it takes. */
+  constructor(
+    clock: Clock,
+    wheel: TimerWheel,
+    timeoutMs: number,
+    judge: (bytes: Buffer) => Verdict | null,
+    settle: (verdict: Verdict | null, bytes: Buffer, ended: boolean) => void,
+  ) {
+    this.#judge = judge;
+    this.#settle = settle;
+    this.#wheel = wheel;
+    wheel.set(this.#timer, clock.now() + timeoutMs);
+  }
+
+  receive(bytes: Buffer): void {
+    if (this.#done) return;
+    this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
+    const verdict = this.#judge(this.#bytes);
+    if (verdict !== null || this.#bytes.length >= MAX_BYTES) return this.#end(verdict, false);
+    // What was read is only lent.
+    if (this.#bytes === bytes) this.#bytes = Buffer.from(bytes);
+  }
+
+  receiveEnd(): void {
+    if (!this.#done) this.#end(null, true);
+  }
+
+  onDeadline(): void {
+    this.#end(null, false);
+  }
+
+  closed(): void {
+    this.#done = true;
+    this.#wheel.clear(this.#timer);
+  }
+
+  #end(verdict: Verdict | null, ended: boolean): void {
+    this.#done = true;
+    this.#wheel.clear(this.#timer);
+    const bytes = this.#bytes;
+    this.#bytes = EMPTY;
+    this.#settle(verdict, bytes, ended);
+  }
+
+  tick(): void {}
+
+  drain(): void {}
+
+  destroy(): void {
+    this.closed();
+  }
+}
+
+const EMPTY: Buffer = Buffer.alloc(0);

@@ -1,0 +1,294 @@
+import { meshAlpn } from '../../api/protocol.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { InboundState } from '../cluster/destination.ts';
+import { type OwnEdges, UNKNOWN_SERVICE } from '../exchange/edges.ts';
+import { InboundContext } from '../exchange/inbound-direction.ts';
+import { Splice, type SpliceContext } from '../exchange/splice.ts';
+import type { RequestHandler } from '../exchange/stream.ts';
+import type { TimerWheel } from '../exchange/timer-wheel.ts';
+import type { IdentitySource } from '../identity/identity.ts';
+import type { AccessLog } from '../telemetry/access-log.ts';
+import type { SocketTransport, TransportShared } from '../transport/socket-transport.ts';
+import { readClientHello } from './client-hello.ts';
+import { detectProtocol } from './detect-protocol.ts';
+import { type ConnectionSet, DownstreamConnection } from './downstream-connection.ts';
+import { FirstBytes } from './first-bytes.ts';
+import type { LearnedProtocols } from './learned-protocols.ts';
+import type { InboundListenerConfig, InboundPortConfig } from './listener-config.ts';
+import { type ServerCodecs, serveHttp } from './server-codecs.ts';
+import { logSplice } from './splice-log.ts';
+import type { Accepted } from './tcp-listener.ts';
+import { type SecuredClient, terminateTls } from './terminate-tls.ts';
+
+export interface InboundAcceptorOptions {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly transport: TransportShared;
+  readonly log: Logger;
+  readonly accessLog: AccessLog;
+  readonly connections: ConnectionSet;
+  readonly codecs: ServerCodecs;
+  readonly inbound: InboundState;
+  readonly identity: IdentitySource;
+  readonly edges: OwnEdges;
+  readonly learned: LearnedProtocols;
+  readonly splice: SpliceContext;
+  /** Makes the exchange of a request. */
+  readonly requests: RequestHandler;
+  /** Answers requests in plaintext on a port that demands mTLS. */
+  readonly refusals: RequestHandler;
+  readonly detectTimeoutMs: number;
+}
+
+/** The application behind a port. */
+export interface Application {
+  /** Port by which the world and the configuration know it. */
+  readonly port: number;
+  readonly cluster: Cluster;
+}
+
+type Verdict = 'mesh' | 'tls' | 'http1' | 'http2' | 'opaque';
+
+const HANDSHAKE_TIMEOUT_MS = 10_000;
+const HTTP_ALPN = ['h2', 'http/1.1'];
+const NOTHING: Buffer = Buffer.alloc(0);
+
+/**
+ * What happens to a connection that reaches the pod: whether it comes from the mesh, who the peer is, which protocol it
+ * speaks, and who serves it.
+ *
+ *   first bytes ─┬─ ClientHello, mesh ALPN ──▶ mTLS ──▶ identity ──▶ HTTP/2, HTTP/1.1 or bytes
+ *                ├─ ClientHello, HTTP port declared ──▶ mTLS (proxyless gRPC) ──▶ HTTP
+ *                ├─ any other ClientHello ──▶ bytes to the application      ┐
+ *                └─ plaintext ──▶ HTTP or bytes                             ┘ permissive only
+ */
+export class InboundAcceptor {
+  readonly #options: InboundAcceptorOptions;
+
+  constructor(options: InboundAcceptorOptions) {
+    this.#options = options;
+  }
+
+  accept(accepted: Accepted, application: Application): void {
+    const { connections, inbound, log } = this.#options;
+    const { transport, remoteAddress, remotePort } = accepted;
+    const configuration = inbound.current;
+    if (configuration === null || connections.full) {
+      const reason = configuration === null ? 'no configuration yet' : 'too many connections';
+      log.warn({ client: remoteAddress, port: application.port }, `refused: ${reason}`);
+      transport.destroy();
+      return;
+    }
+    const connection = new DownstreamConnection(connections, transport, `${remoteAddress}:${remotePort}`);
+    transport.user = connection;
+    new InboundConnection(
+      this.#options,
+      connection,
+      transport,
+      application,
+      portOf(configuration, application.port),
+    ).start();
+  }
+}
+
+function portOf(configuration: InboundListenerConfig, port: number): InboundPortConfig {
+  const { protocol, mtls } = configuration.otherPorts;
+  return configuration.ports.get(port) ?? { port, protocol, mtls, service: UNKNOWN_SERVICE };
+}
+
+/** The way of one connection from its first bytes to who serves it. */
+class InboundConnection {
+  readonly #options: InboundAcceptorOptions;
+  readonly #connection: DownstreamConnection;
+  readonly #transport: SocketTransport;
+  readonly #application: Application;
+  readonly #config: InboundPortConfig;
+
+  constructor(
+    options: InboundAcceptorOptions,
+    connection: DownstreamConnection,
+    transport: SocketTransport,
+    application: Application,
+    config: InboundPortConfig,
+  ) {
+    this.#options = options;
+    this.#connection = connection;
+    this.#transport = transport;
+    this.#application = application;
+    this.#config = config;
+  }
+
+  start(): void {
+    const { clock, wheel, detectTimeoutMs } = this.#options;
+    const stage = new FirstBytes<Verdict>(
+      clock,
+      wheel,
+      this.#patience(detectTimeoutMs),
+      judge,
+      (verdict, bytes, ended) => {
+        this.#decide(verdict, bytes);
+        if (ended) this.#connection.receiveEnd();
+      },
+    );
+    this.#connection.serve(stage, NOTHING);
+    this.#transport.resume();
+  }
+
+  /** A port that speaks HTTP waits for it; on others the server may have to speak first. */
+  #patience(detectTimeoutMs: number): number {
+    const { protocol, mtls, port } = this.#config;
+    if (protocol === 'http' || protocol === 'http2' || protocol === 'grpc') return Number.POSITIVE_INFINITY;
+    const known =
+      protocol === 'detect' && mtls === 'permissive' && this.#options.learned.isServerFirst(String(port));
+    return known ? Math.min(detectTimeoutMs, KNOWN_SERVER_FIRST_MS) : detectTimeoutMs;
+  }
+
+  #decide(verdict: Verdict | null, bytes: Buffer): void {
+    const { protocol, mtls } = this.#config;
+    const http = protocol === 'http' || protocol === 'http2' || protocol === 'grpc';
+    if (verdict === 'mesh') return this.#secure(bytes, Object.values(meshAlpn));
+    if (verdict === 'tls' && http) return this.#secure(bytes, HTTP_ALPN);
+    const isHttp = verdict === 'http1' || verdict === 'http2' || (http && bytes.length > 0);
+    if (mtls === 'strict') {
+      if (isHttp)
+        this.#serve(
+          this.#transport,
+          verdict === 'http2' ? 'http2' : 'http1',
+          false,
+          '',
+          bytes,
+          this.#options.refusals,
+        );
+      else this.#refuse('plaintext, and mTLS is required');
+      return;
+    }
+    if (isHttp && protocol !== 'opaque') {
+      this.#options.learned.sawHttp(String(this.#config.port));
+      return this.#serve(this.#transport, verdict === 'http2' ? 'http2' : 'http1', false, '', bytes, null);
+    }
+    this.#splice(this.#transport, '', bytes);
+  }
+
+  #secure(bytes: Buffer, alpn: readonly string[]): void {
+    const { identity, transport } = this.#options;
+    const own = identity.current;
+    if (own === null) return this.#refuse('no certificate has been issued to this proxy yet');
+    const handshake = terminateTls(
+      this.#transport,
+      bytes,
+      transport,
+      own,
+      alpn,
+      HANDSHAKE_TIMEOUT_MS,
+      (client, reason) => {
+        if (client === null) this.#refuse(`TLS: ${reason}`);
+        else this.#secured(client, own.spiffe);
+      },
+    );
+    this.#connection.serve(handshake, NOTHING);
+  }
+
+  #secured(client: SecuredClient, own: string): void {
+    const connection = this.#connection;
+    connection.transport = client.transport;
+    connection.expiresAt = client.expiresAt;
+    client.transport.user = connection;
+    // Authorization of the peer for this port belongs here, and per request in InboundDirection.
+    switch (client.alpn) {
+      case meshAlpn.tcp:
+        this.#splice(client.transport, client.peer, NOTHING);
+        return;
+      case meshAlpn.http2:
+      case 'h2':
+        this.#serve(
+          client.transport,
+          'http2',
+          client.alpn === meshAlpn.http2,
+          client.peer,
+          NOTHING,
+          null,
+          own,
+        );
+        break;
+      default:
+        this.#serve(
+          client.transport,
+          'http1',
+          client.alpn === meshAlpn.http1,
+          client.peer,
+          NOTHING,
+          null,
+          own,
+        );
+    }
+    client.transport.resume();
+  }
+
+  #serve(
+    transport: SocketTransport,
+    version: 'http1' | 'http2',
+    fromSidecar: boolean,
+    peer: string,
+    bytes: Buffer,
+    handler: RequestHandler | null,
+    own = '',
+  ): void {
+    const { codecs, requests } = this.#options;
+    const { client } = this.#connection;
+    const context = new InboundContext(
+      client,
+      peer,
+      own,
+      this.#config,
+      this.#application.cluster,
+      fromSidecar,
+    );
+    const options = { version, scheme: 'http', trusted: fromSidecar, context } as const;
+    this.#connection.serve(serveHttp(codecs, transport, handler ?? requests, options), bytes);
+  }
+
+  #splice(transport: SocketTransport, peer: string, bytes: Buffer): void {
+    const { splice, edges, learned, accessLog } = this.#options;
+    const { client } = this.#connection;
+    const { port, protocol } = this.#config;
+    const context = new InboundContext(client, peer, '', this.#config, this.#application.cluster, false);
+    const stage = new Splice(
+      splice,
+      {
+        series: () => context.series(edges, 'tcp'),
+        serverSpokeFirst() {
+          if (protocol === 'detect' && peer === '') learned.serverSpokeFirst(String(port));
+        },
+        onSpliceEnd: (ended, failure) =>
+          logSplice(accessLog, 'inbound', splice.clock, ended, failure, context, peer),
+      },
+      transport,
+      this.#application.cluster,
+    );
+    this.#connection.serve(stage, bytes);
+    stage.start();
+  }
+
+  #refuse(reason: string): void {
+    const { log } = this.#options;
+    log.info({ client: this.#connection.client, port: this.#config.port, reason }, 'connection refused');
+    this.#connection.refuse();
+  }
+}
+
+/** A sidecar sends its ClientHello at once, so a port known to speak first waits only for a network's delay. */
+const KNOWN_SERVER_FIRST_MS = 100;
+
+function judge(bytes: Buffer): Verdict | null {
+  const hello = readClientHello(bytes);
+  if (hello.kind === 'incomplete') return null;
+  if (hello.kind === 'hello') return hello.alpn.some(isMeshAlpn) ? 'mesh' : 'tls';
+  const protocol = detectProtocol(bytes);
+  return protocol === 'incomplete' ? null : protocol;
+}
+
+function isMeshAlpn(protocol: string): boolean {
+  return protocol === meshAlpn.http2 || protocol === meshAlpn.http1 || protocol === meshAlpn.tcp;
+}

@@ -1,0 +1,229 @@
+import { outboundListener } from '../../api/xds/names.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Cluster } from '../cluster/cluster.ts';
+import type { ServiceLabels } from '../cluster/cluster-config.ts';
+import type { Destination, Destinations, Resolution } from '../cluster/destination.ts';
+import type { Endpoint } from '../cluster/endpoint.ts';
+import type { OwnEdges } from '../exchange/edges.ts';
+import type { PassthroughClusters } from '../exchange/fixed-cluster.ts';
+import { type OutboundContext, splitAuthority } from '../exchange/outbound-direction.ts';
+import { Splice, type SpliceContext } from '../exchange/splice.ts';
+import type { RequestHandler, RequestHead, ServerStream } from '../exchange/stream.ts';
+import type { TimerWheel } from '../exchange/timer-wheel.ts';
+import type { AccessLog } from '../telemetry/access-log.ts';
+import type { FlushQueue } from '../transport/output.ts';
+import { detectProtocol } from './detect-protocol.ts';
+import { type ConnectionSet, DownstreamConnection } from './downstream-connection.ts';
+import { FirstBytes } from './first-bytes.ts';
+import type { LearnedProtocols } from './learned-protocols.ts';
+import type { OriginalDestination } from './original-destination.ts';
+import { type ServerCodecs, serveHttp } from './server-codecs.ts';
+import { logSplice } from './splice-log.ts';
+import { StreamTransport } from './stream-transport.ts';
+import type { Accepted } from './tcp-listener.ts';
+
+export interface OutboundAcceptorOptions {
+  readonly clock: Clock;
+  readonly wheel: TimerWheel;
+  readonly queue: FlushQueue;
+  readonly log: Logger;
+  readonly accessLog: AccessLog;
+  readonly connections: ConnectionSet;
+  readonly codecs: ServerCodecs;
+  readonly destinations: Destinations;
+  readonly edges: OwnEdges;
+  readonly passthrough: PassthroughClusters;
+  readonly learned: LearnedProtocols;
+  readonly splice: SpliceContext;
+  /** Makes the exchange of a request. */
+  readonly requests: RequestHandler;
+  readonly detectTimeoutMs: number;
+  readonly isOwn: (host: string, port: number) => boolean;
+  readonly expand: (host: string) => string;
+  /** null in explicit mode. */
+  readonly originalDestination: OriginalDestination | null;
+}
+
+/** What happens to a connection that leaves the pod: where it goes, which protocol it speaks, who serves it. */
+export class OutboundAcceptor implements RequestHandler {
+  readonly #options: OutboundAcceptorOptions;
+
+  constructor(options: OutboundAcceptorOptions) {
+    this.#options = options;
+  }
+
+  /** A connection that the kernel has redirected. */
+  acceptRedirected(accepted: Accepted): void {
+    const { originalDestination, isOwn, log } = this.#options;
+    const destination = originalDestination?.(accepted.descriptor) ?? null;
+    const connection = this.#admit(accepted);
+    if (connection === null) return;
+    if (destination === null || isOwn(destination.address, destination.port)) {
+      log.warn({ client: connection.client, destination }, 'refused: the destination is the proxy itself');
+      return connection.refuse();
+    }
+    this.#open(connection, destination.address, destination.port);
+  }
+
+  /** A connection to a listener that stands for one destination. */
+  acceptFor(host: string, port: number, accepted: Accepted): void {
+    const connection = this.#admit(accepted);
+    if (connection !== null) this.#open(connection, host, port);
+  }
+
+  /** A connection to the proxy port: its requests name their destinations. */
+  acceptProxy(accepted: Accepted): void {
+    const connection = this.#admit(accepted);
+    if (connection === null) return;
+    this.#detect(
+      connection,
+      { client: connection.client, host: '', port: 0 },
+      Number.POSITIVE_INFINITY,
+      null,
+    );
+    accepted.transport.resume();
+  }
+
+  #admit(accepted: Accepted): DownstreamConnection | null {
+    const { connections, log } = this.#options;
+    const { transport, remoteAddress, remotePort } = accepted;
+    if (connections.full) {
+      log.warn({ client: remoteAddress, connections: connections.size }, 'refused: too many connections');
+      transport.destroy();
+      return null;
+    }
+    const connection = new DownstreamConnection(connections, transport, `${remoteAddress}:${remotePort}`);
+    transport.user = connection;
+    return connection;
+  }
+
+  #open(connection: DownstreamConnection, host: string, port: number): void {
+    const { destinations, expand } = this.#options;
+    const name = outboundListener(expand(host), port);
+    const resolution = destinations.lookup(name);
+    if (resolution !== null) return this.#resolved(connection, host, port, resolution);
+    destinations.resolve(name, later => this.#resolved(connection, host, port, later));
+  }
+
+  #resolved(connection: DownstreamConnection, host: string, port: number, resolution: Resolution): void {
+    const { passthrough, isOwn, detectTimeoutMs } = this.#options;
+    const context: OutboundContext = { client: connection.client, host, port };
+    switch (resolution.kind) {
+      case 'absent':
+        if (isOwn(host, port)) return connection.refuse();
+        return this.#splice(connection, context, passthrough.get(host, port), null, NOTHING);
+      case 'unavailable':
+        // Whoever speaks HTTP gets an answer that says why.
+        this.#detect(connection, context, detectTimeoutMs, null);
+        return connection.transport.resume();
+      case 'found':
+        this.#found(connection, context, resolution.destination);
+    }
+  }
+
+  #found(connection: DownstreamConnection, context: OutboundContext, destination: Destination): void {
+    const { learned, detectTimeoutMs } = this.#options;
+    const { protocol, cluster } = destination;
+    if (protocol === 'opaque' || (protocol === 'detect' && learned.isServerFirst(destination.name))) {
+      if (cluster === null) return connection.refuse();
+      return this.#splice(connection, context, cluster, destination, NOTHING);
+    }
+    const timeoutMs = protocol === 'detect' ? detectTimeoutMs : Number.POSITIVE_INFINITY;
+    this.#detect(connection, context, timeoutMs, destination);
+    connection.transport.resume();
+  }
+
+  /** Waits for the first bytes. What is not HTTP goes to the destination's cluster, if it has one. */
+  #detect(
+    connection: DownstreamConnection,
+    context: OutboundContext,
+    timeoutMs: number,
+    destination: Destination | null,
+  ): void {
+    const { clock, wheel, learned, codecs } = this.#options;
+    const declared = destination === null ? context.host === '' : destination.protocol !== 'detect';
+    const stage = new FirstBytes(clock, wheel, timeoutMs, judge, (verdict, bytes, ended) => {
+      if (verdict === 'http1' || verdict === 'http2' || (declared && bytes.length > 0)) {
+        if (destination !== null && !declared) learned.sawHttp(destination.name);
+        const version = verdict === 'http2' ? 'http2' : 'http1';
+        const options = { version, scheme: 'http', trusted: false, context } as const;
+        connection.serve(serveHttp(codecs, connection.transport, this, options), bytes);
+        if (ended) connection.receiveEnd();
+      } else if (destination === null || destination.cluster === null) {
+        connection.refuse();
+      } else {
+        this.#splice(connection, context, destination.cluster, destination, bytes);
+        if (ended) connection.receiveEnd();
+      }
+    });
+    connection.serve(stage, NOTHING);
+  }
+
+  #splice(
+    connection: DownstreamConnection,
+    context: OutboundContext,
+    cluster: Cluster,
+    destination: Destination | null,
+    bytes: Buffer,
+  ): void {
+    const { edges, learned, splice, accessLog } = this.#options;
+    const service: ServiceLabels = cluster.config.service;
+    const stage = new Splice(
+      splice,
+      {
+        series: (endpoint: Endpoint | null) => edges.to(endpoint, service, 'tcp'),
+        serverSpokeFirst() {
+          if (destination !== null && destination.protocol === 'detect') {
+            learned.serverSpokeFirst(destination.name);
+          }
+        },
+        onSpliceEnd: (ended, failure) =>
+          logSplice(
+            accessLog,
+            'outbound',
+            splice.clock,
+            ended,
+            failure,
+            context,
+            ended.endpoint?.identity ?? '',
+          ),
+      },
+      connection.transport,
+      cluster,
+    );
+    connection.serve(stage, bytes);
+    stage.start();
+  }
+
+  // ---- Requests
+
+  onRequest(stream: ServerStream, head: RequestHead, end: boolean): void {
+    const context = stream.connection.context as OutboundContext;
+    if (context.host === '' && head.method === 'CONNECT' && head.upgrade === '')
+      this.#connect(stream, head, context);
+    else this.#options.requests.onRequest(stream, head, end);
+  }
+
+  /** CONNECT to the proxy port: what is inside the tunnel is served as if it had been redirected here. */
+  #connect(stream: ServerStream, head: RequestHead, context: OutboundContext): void {
+    const { connections, queue, isOwn, requests } = this.#options;
+    const target = splitAuthority(head.authority);
+    if (target === null || isOwn(target.host, target.port)) {
+      return requests.onRequest(stream, { ...head, method: 'CONNECT' }, false);
+    }
+    const transport = new StreamTransport(stream, queue, UNUSED);
+    const connection = new DownstreamConnection(connections, transport, context.client);
+    transport.user = connection;
+    stream.respond({ status: 200, fields: [], contentLength: -1 }, false);
+    this.#open(connection, target.host, target.port);
+  }
+}
+
+const NOTHING: Buffer = Buffer.alloc(0);
+const UNUSED = { receive() {}, receiveEnd() {}, closed() {} };
+
+function judge(bytes: Buffer): 'http1' | 'http2' | 'opaque' | null {
+  const protocol = detectProtocol(bytes);
+  return protocol === 'incomplete' ? null : protocol;
+}

@@ -1,0 +1,102 @@
+import { TLSSocket } from 'node:tls';
+import type { Identity } from '../identity/identity.ts';
+import { peerIdentity } from '../identity/peer-certificate.ts';
+import { chainError, reportTlsErrors } from '../transport/socket-handle.ts';
+import { SocketTransport, type TransportShared } from '../transport/socket-transport.ts';
+import type { TransportUser } from '../transport/transport.ts';
+import type { Stage } from './downstream-connection.ts';
+
+/** A client that has proved who it is. */
+export interface SecuredClient {
+  /** Does not read before `resume()`. */
+  readonly transport: SocketTransport;
+  /** Protocol that was agreed on. */
+  readonly alpn: string;
+  /** SPIFFE ID of the client. */
+  readonly peer: string;
+  /** Unix ms at which the first of the two certificates ends. */
+  readonly expiresAt: number;
+}
+
+const UNUSED: TransportUser = { receive() {}, receiveEnd() {}, closed() {} };
+
+/**
+ * Terminates TLS on a connection whose first bytes have been read. The client must show a certificate of the trust bundle
+ * with exactly one SPIFFE ID; everything else ends the connection. `settle` is called once, later, with the reason of a
+ * failure. What is returned serves the connection meanwhile.
+ */
+export function terminateTls(
+  transport: SocketTransport,
+  bytes: Buffer,
+  shared: TransportShared,
+  identity: Identity,
+  alpn: readonly string[],
+  timeoutMs: number,
+  settle: (client: SecuredClient | null, reason: string) => void,
+): Stage {
+  const raw = transport.detach();
+  if (raw === null) {
+    queueMicrotask(() => settle(null, 'the connection is closed'));
+    return handshake(() => {});
+  }
+  // What was read goes back, so that TLS sees it (Node: TLSSocket reads what its socket has buffered).
+  raw.unshift(Buffer.from(bytes));
+  const socket = new TLSSocket(raw, {
+    isServer: true,
+    secureContext: identity.context,
+    requestCert: true,
+    rejectUnauthorized: true,
+    ALPNProtocols: [...alpn],
+  });
+  let settled = false;
+  const fail = (reason: string): void => {
+    if (settled) return;
+    settled = true;
+    socket.destroy();
+    raw.destroy();
+    settle(null, reason);
+  };
+  socket.setTimeout(timeoutMs, () => fail(`no TLS handshake within ${timeoutMs} ms`));
+  socket.on('error', error => fail(error.message));
+  raw.on('error', error => fail(error.message));
+  socket.on('close', () => fail('the client closed the connection during the TLS handshake'));
+  socket.once('secure', () => {
+    if (settled) return;
+    reportTlsErrors(socket);
+    const problem = chainError(socket);
+    if (problem !== '') return fail(`certificate of the client: ${problem}`);
+    if (socket.getProtocol() !== 'TLSv1.3') return fail('TLS 1.3 is required');
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate === undefined) return fail('the client showed no certificate');
+    const peer = peerIdentity(certificate.raw);
+    if (peer.kind === 'none') return fail(`certificate of the client: ${peer.reason}`);
+    settled = true;
+    socket.setTimeout(0);
+    socket.pause();
+    const secured = new SocketTransport(shared, UNUSED);
+    secured.attach(socket, false);
+    settle(
+      {
+        transport: secured,
+        alpn: socket.alpnProtocol === false ? '' : (socket.alpnProtocol ?? ''),
+        peer: peer.uri,
+        expiresAt: Math.min(identity.notAfter, certificate.validToDate.getTime()),
+      },
+      '',
+    );
+  });
+  return handshake(() => fail('the proxy is stopping'));
+}
+
+/** A connection whose handshake is under way: there is nothing to read or to drain yet. */
+function handshake(cancel: () => void): Stage {
+  return {
+    active: 1,
+    receive() {},
+    receiveEnd() {},
+    closed() {},
+    tick() {},
+    drain() {},
+    destroy: cancel,
+  };
+}

@@ -1,0 +1,86 @@
+/** Connections that leave the pod. Composition only: the stack from the listener to the endpoint, from top to bottom. */
+import type { Destinations } from './cluster/destination.ts';
+import type { DataPath } from './data-path.ts';
+import { Exchange } from './exchange/exchange.ts';
+import { PassthroughClusters } from './exchange/fixed-cluster.ts';
+import { OutboundDirection } from './exchange/outbound-direction.ts';
+import type { RequestHandler } from './exchange/stream.ts';
+import { ConnectionSet } from './listener/downstream-connection.ts';
+import { LearnedProtocols } from './listener/learned-protocols.ts';
+import type { OriginalDestination } from './listener/original-destination.ts';
+import { OutboundAcceptor } from './listener/outbound-acceptor.ts';
+import { createStack, type Stack } from './listener/stack.ts';
+import { TcpListener } from './listener/tcp-listener.ts';
+
+export interface OutboundOptions {
+  readonly destinations: Destinations;
+  readonly listenAddress: string;
+  /** Redirected connections; in explicit mode an HTTP proxy. */
+  readonly port: number;
+  /** From `createOriginalDestination` in redirect mode; null in explicit mode. */
+  readonly originalDestination: OriginalDestination | null;
+  /** Explicit mode: local addresses and the destination each stands for. */
+  readonly listeners: readonly {
+    readonly address: string;
+    readonly port: number;
+    readonly host: string;
+    readonly targetPort: number;
+  }[];
+  /** Whether an address is one of this proxy's own ports, to which nothing is passed on. */
+  readonly isOwn: (host: string, port: number) => boolean;
+  /** Full name of a host that an application calls in short; in redirect mode the host itself. */
+  readonly expand: (host: string) => string;
+  readonly detectTimeoutMs: number;
+  /** Of connections to destinations outside the mesh; clusters have their own. */
+  readonly connectTimeoutMs: number;
+  /** Connections at once; more are refused. */
+  readonly maxConnections: number;
+}
+
+export function createOutbound(path: DataPath, options: OutboundOptions): Stack {
+  const { clock, random, wheel, log, accessLog, edges, transport, metrics } = path;
+  const { destinations, listenAddress, originalDestination, isOwn, expand } = options;
+  const upstream = path.upstream('');
+  const connections = new ConnectionSet(options.maxConnections);
+  const passthrough = new PassthroughClusters(options.connectTimeoutMs);
+
+  const direction = new OutboundDirection({ destinations, edges, passthrough, isOwn, expand, random });
+  const context = { clock, random, wheel, connections: upstream, accessLog };
+  const requests: RequestHandler = {
+    onRequest: (stream, head, end) => new Exchange(context, direction, stream, head, end).start(),
+  };
+  const acceptor = new OutboundAcceptor({
+    clock,
+    wheel,
+    queue: transport.queue,
+    log,
+    accessLog,
+    connections,
+    codecs: path.serverCodecs,
+    destinations,
+    edges,
+    passthrough,
+    learned: new LearnedProtocols(),
+    splice: { clock, random, connections: upstream },
+    requests,
+    detectTimeoutMs: options.detectTimeoutMs,
+    isOwn,
+    expand,
+    originalDestination,
+  });
+
+  const main = new TcpListener(listenAddress, options.port, transport, log, accepted =>
+    originalDestination === null ? acceptor.acceptProxy(accepted) : acceptor.acceptRedirected(accepted),
+  );
+  const fixed = options.listeners.map(
+    ({ address, port, host, targetPort }) =>
+      new TcpListener(address, port, transport, log, accepted =>
+        acceptor.acceptFor(host, targetPort, accepted),
+      ),
+  );
+  metrics.read('connections', () => [
+    { labels: { direction: 'outbound' }, value: connections.size },
+    { labels: { direction: 'upstream' }, value: upstream.connections },
+  ]);
+  return createStack(clock, [main, ...fixed], connections, upstream, () => {});
+}
