@@ -22,6 +22,8 @@ export interface FrameHandler {
 }
 
 export class FrameReader {
+  /** Frames begun since the beginning. */
+  begun = 0;
   readonly #handler: FrameHandler;
   readonly #maxBytes: number;
   readonly #header = new Uint8Array(FRAME_HEADER_BYTES);
@@ -52,6 +54,11 @@ export class FrameReader {
     this.#partial = null;
   }
 
+  /** A frame that is no DATA has come in part, and takes memory until the rest comes. */
+  get collecting(): boolean {
+    return this.#partial !== null;
+  }
+
   receive(bytes: Buffer, from: number): void {
     let pos = from;
     const { length } = bytes;
@@ -77,6 +84,7 @@ export class FrameReader {
 
   /** Reads the header at header[at]; its payload begins at bytes[pos]. */
   #begin(header: Uint8Array, at: number, bytes: Buffer, pos: number): number {
+    this.begun++;
     const length = (header[at] << 16) | (header[at + 1] << 8) | header[at + 2];
     this.#type = header[at + 3];
     this.#flags = header[at + 4];

@@ -53,6 +53,8 @@ export interface Http2Limits {
   flushStallMs: number;
   /** A server's client that has not sent its preface and SETTINGS by then is disconnected. */
   prefaceTimeoutMs: number;
+  /** A frame or a header block that has begun must be complete by then; DATA need not. */
+  headerTimeoutMs: number;
   /** Between the two GOAWAYs of a drain, and between the end and the destruction of a connection, at most this. */
   closeTimeoutMs: number;
   /**
@@ -83,6 +85,7 @@ export type Http2LimitName =
   | 'streamIdleTimeoutMs'
   | 'flushStallMs'
   | 'prefaceTimeoutMs'
+  | 'headerTimeoutMs'
   | 'keepaliveTimeoutMs';
 
 /** For peers that have not proved to be a sidecar: applications, and any client on a plaintext port. */
@@ -110,6 +113,7 @@ export const UNTRUSTED_LIMITS: Readonly<Http2Limits> = {
   streamIdleTimeoutMs: 300_000,
   flushStallMs: 60_000,
   prefaceTimeoutMs: 10_000,
+  headerTimeoutMs: 10_000,
   closeTimeoutMs: 5000,
   keepaliveMs: 0,
   keepaliveTimeoutMs: 10_000,

@@ -121,6 +121,10 @@ export class Multiplexer implements FrameHandler {
   #endReason: ResetReason | null = null;
   #closingSince = 0;
   #idleSince: number;
+  /** Number of the frame that is being collected, and since when that is known. */
+  #partialFrame = 0;
+  #partialSince = 0;
+  #blockSince = 0;
   #startedAt: number;
   #delivered = 0;
   #deliveredAt: number;
@@ -315,6 +319,10 @@ export class Multiplexer implements FrameHandler {
       this.timeOut('prefaceTimeoutMs');
       return;
     }
+    if (this.#headersStall(nowMs)) {
+      this.timeOut('headerTimeoutMs');
+      return;
+    }
     if (output.buffered === 0 || output.delivered !== this.#delivered) {
       this.#delivered = output.delivered;
       this.#deliveredAt = nowMs;
@@ -331,6 +339,18 @@ export class Multiplexer implements FrameHandler {
     if (!idle) return;
     this.observer.onLimit('idleTimeoutMs');
     this.finish();
+  }
+
+  /** Whether a frame or a header block has been incomplete for too long. */
+  #headersStall(nowMs: number): boolean {
+    const { headerTimeoutMs } = this.limits;
+    if (this.#assembler.state === 'open' && nowMs - this.#blockSince >= headerTimeoutMs) return true;
+    if (!this.#reader.collecting || this.#reader.begun !== this.#partialFrame) {
+      this.#partialFrame = this.#reader.begun;
+      this.#partialSince = nowMs;
+      return false;
+    }
+    return nowMs - this.#partialSince >= headerTimeoutMs;
   }
 
   #tickStreams(nowMs: number): void {
@@ -553,6 +573,7 @@ export class Multiplexer implements FrameHandler {
     }
     const endStream = (flags & END_STREAM) !== 0;
     if ((flags & END_HEADERS) === 0) {
+      this.#blockSince = this.now;
       this.#onHeaderFault(this.#assembler.open(streamId, endStream, bytes.subarray(start, end)), 0);
       return;
     }

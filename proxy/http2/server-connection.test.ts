@@ -505,6 +505,29 @@ describe('timeouts', () => {
     expect(greeted.transport.destroyed).toBe(false);
   });
 
+  it.each([
+    ['a frame', Buffer.from([0, 0, 50, 1, 5, 0, 0, 0, 1, 0x82])],
+    ['a header block', frame(1, 1, 1, block(...GET))],
+  ])('drops a client that begins %s and does not end it', (_, bytes) => {
+    const server = new ServerUnderTest({ headerTimeoutMs: 3000 });
+    server.receive(bytes);
+    for (let second = 0; second < 3; second++) server.tick(1000);
+    if (bytes.length < 20) server.tick(1000);
+    expect(server.transport.destroyed).toBe(true);
+    expect(server.observer.limits).toEqual(['headerTimeoutMs']);
+  });
+
+  it('does not mistake a busy connection for a slow one', () => {
+    const server = new ServerUnderTest({ headerTimeoutMs: 3000 });
+    const bytes = headers(1, GET, true);
+    server.receive(bytes.subarray(0, 12));
+    for (let id = 3; id < 30; id += 2) {
+      server.tick(1000);
+      server.receive(bytes.subarray(12), headers(id, GET, true).subarray(0, 12));
+    }
+    expect(server.transport.destroyed).toBe(false);
+  });
+
   it('finds a dead peer by PING, and measures the round trip of a live one', () => {
     const server = new ServerUnderTest({ keepaliveMs: 1000, keepaliveTimeoutMs: 500, keepaliveIdle: true });
     server.tick(1000);
