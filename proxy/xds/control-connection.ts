@@ -59,6 +59,8 @@ export interface ControlConnectionOwner {
  *       └── error, timeout ──────────────────────────▲           close() ──▶ closed, silently
  */
 export class ControlConnection implements ClientConnectionOwner {
+  /** Clock time of the last sign of life: an answered PING; every ten seconds while nothing else comes. */
+  heardAt: number;
   readonly #context: ControlConnectionContext;
   readonly #target: ControlPlaneTarget;
   readonly #owner: ControlConnectionOwner;
@@ -79,6 +81,7 @@ export class ControlConnection implements ClientConnectionOwner {
     this.#context = context;
     this.#target = target;
     this.#owner = owner;
+    this.heardAt = context.clock.now();
     const transport = new SocketTransport(context.transport, noUser);
     const socket = connect({
       host: target.host,
@@ -156,7 +159,9 @@ export class ControlConnection implements ClientConnectionOwner {
       observer: {
         onLimit: name => this.#note(`the limit ${name} was exceeded`),
         onFault: (_code, text) => this.#note(text),
-        onRoundTrip() {},
+        onRoundTrip: () => {
+          this.heardAt = this.#context.clock.now();
+        },
       },
       clock: () => this.#context.clock.now(),
       owner: this,
