@@ -56,12 +56,12 @@ function violations(metafile: Metafile): string[] {
 /** koffi's JavaScript and its binary for this machine; sources and other platforms stay behind. */
 function layOutKoffi(): void {
   const require = createRequire(import.meta.url);
-  const koffi = dirname(require.resolve('koffi/package.json'));
+  const koffi = dirname(require.resolve('koffi'));
   const platform = `koffi-${process.platform}-${process.arch}`;
   const native = join(dirname(koffi), '@koromix', platform);
   const modules = join(dist, 'node_modules');
   const copies = [
-    ...['package.json', 'LICENSE.txt', 'index.js', 'index.cjs', 'src'].map(file => [koffi, 'koffi', file]),
+    ...['package.json', 'index.js', 'index.cjs', 'src'].map(file => [koffi, 'koffi', file]),
     ...['package.json', 'index.js', `${process.platform}_${process.arch}`].map(file => [
       native,
       join('@koromix', platform),
@@ -72,7 +72,7 @@ function layOutKoffi(): void {
     mkdirSync(join(modules, to), { recursive: true });
     cpSync(join(from, file), join(modules, to, file), {
       recursive: true,
-      filter: path => !/\.(cc|hh|S|asm|inc|d\.ts)$/.test(path),
+      filter: path => !/\.(cc|hh|S|asm|inc|def|txt|d\.ts)$/.test(path),
     });
   }
 }

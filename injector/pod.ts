@@ -55,6 +55,12 @@ export interface EnvVar {
   valueFrom?: { fieldRef: { apiVersion: string; fieldPath: string } };
 }
 
+export interface VolumeMount {
+  name: string;
+  mountPath: string;
+  readOnly?: boolean;
+}
+
 export interface Container {
   name: string;
   image?: string;
@@ -71,7 +77,7 @@ export interface Container {
   securityContext?: SecurityContext;
   terminationMessagePath?: string;
   terminationMessagePolicy?: string;
-  volumeMounts?: readonly { name: string; mountPath: string; readOnly?: boolean }[];
+  volumeMounts?: readonly VolumeMount[];
 }
 
 export interface Volume {

@@ -66,8 +66,9 @@ export function decide(pod: Pod, namespace: NamespaceFacts, mesh: Partial<Annota
 
   const ofNamespace = readAnnotations('namespace', namespace.annotations);
   const ofPod = readAnnotations('pod', pod.metadata?.annotations);
-  const settings = resolveAnnotations(mesh, ofNamespace.values, ofPod.values);
-  const warnings = [...ofPod.warnings, ...podWarnings(pod, namespace, settings)];
+  const given = { ...ofNamespace.values, ...ofPod.values };
+  const settings = resolveAnnotations(mesh, given);
+  const warnings = [...ofPod.warnings, ...podWarnings(pod, namespace, given)];
   const [first, ...rest] = refusals(pod, settings, {
     pod: [...ofPod.problems, ...labelProblem(pod)],
     namespace: ofNamespace.problems.map(problem => `namespace ${namespace.name}: ${problem}`),

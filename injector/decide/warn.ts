@@ -27,17 +27,20 @@ function podSecurity(namespace: NamespaceFacts): string[] {
     : [];
 }
 
-function grace(pod: Pod, settings: AnnotationValues): string[] {
+function grace(pod: Pod, drainSeconds: number | undefined): string[] {
   const seconds = pod.spec.terminationGracePeriodSeconds ?? DEFAULT_GRACE_SECONDS;
-  return settings.drainSeconds > seconds
+  return drainSeconds !== undefined && drainSeconds > seconds
     ? [
-        `${annotations.drainSeconds.name} is ${settings.drainSeconds}, but terminationGracePeriodSeconds ends the pod after ${seconds}`,
+        `${annotations.drainSeconds.name} is ${drainSeconds}, but terminationGracePeriodSeconds ends the pod after ${seconds}`,
       ]
     : [];
 }
 
-/** What does not keep a pod from being injected, but may not be what its author means. */
-export function warnings(pod: Pod, namespace: NamespaceFacts, settings: AnnotationValues): string[] {
+/**
+ * What does not keep a pod from being injected, but may not be what its author means. `given`: what pod and namespace
+ * say; defaults are nobody's mistake.
+ */
+export function warnings(pod: Pod, namespace: NamespaceFacts, given: Partial<AnnotationValues>): string[] {
   const containers = [...(pod.spec.initContainers ?? []), ...(pod.spec.containers ?? [])];
-  return [...podSecurity(namespace), ...grace(pod, settings), ...containers.flatMap(escapes)];
+  return [...podSecurity(namespace), ...grace(pod, given.drainSeconds), ...containers.flatMap(escapes)];
 }

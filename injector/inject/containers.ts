@@ -15,7 +15,7 @@ import {
 } from '../../api/installation.ts';
 import { ports, proxyUid } from '../../api/ports.ts';
 import { sidecarSettings } from '../../api/sidecar.ts';
-import type { Container, EnvVar, Probe, Resources, SecurityContext, Volume } from '../pod.ts';
+import type { Container, EnvVar, Probe, Resources, SecurityContext, Volume, VolumeMount } from '../pod.ts';
 import type { ProbeTable } from './probes.ts';
 
 /** What is the same for every pod of the installation. */
@@ -65,6 +65,16 @@ export const volumes: readonly Volume[] = [
     },
   },
 ];
+
+/**
+ * The API server mounts the pod's own token into every container that has nothing at this path. Neither of ours needs it:
+ * what is mounted there instead holds nothing but public roots.
+ */
+const noApiToken: VolumeMount = {
+  name: trustVolume,
+  mountPath: '/var/run/secrets/kubernetes.io/serviceaccount',
+  readOnly: true,
+};
 
 /** An empty variable is left out: it is stored without its value, and would differ from what a second pass writes. */
 const value = (name: string, text: string | number): EnvVar[] =>
@@ -172,6 +182,7 @@ export function sidecar(
     volumeMounts: [
       { name: tokenVolume, mountPath: directory(sidecarSettings.token.default), readOnly: true },
       { name: trustVolume, mountPath: directory(sidecarSettings.trustBundle.default), readOnly: true },
+      noApiToken,
     ],
   };
 }
@@ -196,5 +207,6 @@ export function redirect(settings: AnnotationValues, mesh: MeshFacts, of: Resour
       runAsGroup: 0,
       runAsNonRoot: false,
     },
+    volumeMounts: [noApiToken],
   };
 }
