@@ -5,15 +5,16 @@ import { setTimeout } from 'node:timers/promises';
 import { version } from '../api/version.ts';
 import { Backoff } from '../runtime/backoff.ts';
 import { systemClock } from '../runtime/clock.ts';
+import { ApiClient } from '../runtime/kubernetes/api-client.ts';
+import { findCredentials } from '../runtime/kubernetes/credentials.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
 import { createLogger } from '../runtime/log.ts';
 import { CertificateKeeper } from './certificates/keeper.ts';
 import { defaultTimes } from './certificates/rotation.ts';
 import { secretStore, webhookBundleStore } from './certificates/stores.ts';
 import { type InjectorSettings, readInjectorSettings } from './config/settings.ts';
-import { ApiClient, type ObjectMeta } from './kubernetes/api-client.ts';
-import { kubeconfigCredentials, serviceAccountCredentials } from './kubernetes/credentials.ts';
 import { reconcileNamespaces } from './namespaces/reconcile.ts';
+import type { ObjectMeta } from './pod.ts';
 import { createAdminServer } from './webhook/admin-server.ts';
 import { injectorMetrics } from './webhook/metrics.ts';
 import { reviewNamespace } from './webhook/namespaces.ts';
@@ -56,11 +57,7 @@ export async function main(environment: Readonly<Record<string, string | undefin
   const haveCertificate = lifecycle.task('serving certificate');
   const haveListed = lifecycle.task('namespaces');
 
-  const client = new ApiClient(
-    settings.kubeconfig === ''
-      ? serviceAccountCredentials(environment)
-      : kubeconfigCredentials(settings.kubeconfig),
-  );
+  const client = new ApiClient(findCredentials(environment));
   const metrics = injectorMetrics(() => keeper.notAfter);
   const admission = podAdmission(settings, client);
   const webhook = createWebhookServer({

@@ -3,6 +3,14 @@
  * The types of @kubernetes/client-node are classes, which these plain objects are not.
  */
 
+/** Metadata of any stored object. */
+export interface ObjectMeta {
+  name: string;
+  resourceVersion: string;
+  annotations?: Strings;
+  labels?: Strings;
+}
+
 export type Strings = Readonly<Record<string, string>>;
 
 export interface HttpGetAction {

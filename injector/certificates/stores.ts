@@ -1,6 +1,7 @@
 /** Where the authorities are kept and published: a Secret and the MutatingWebhookConfiguration. */
 import { systemNamespace, webhookConfigurationName, webhookSecretName } from '../../api/installation.ts';
-import { type ApiClient, ApiError, type ObjectMeta } from '../kubernetes/api-client.ts';
+import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
+import type { ObjectMeta } from '../pod.ts';
 import { type KeyPair, parseAuthorities } from './authority.ts';
 
 export interface StoredAuthorities {

@@ -6,8 +6,9 @@ import { annotations } from '../../api/annotations.ts';
 import { excludedNamespaces } from '../../api/installation.ts';
 import type { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { type ApiClient, ApiError, type ObjectMeta } from '../kubernetes/api-client.ts';
+import type { ObjectMeta } from '../pod.ts';
 import { labelChange } from './inject-label.ts';
 
 const PATH = '/api/v1/namespaces';
@@ -66,11 +67,12 @@ async function listAndWatch(options: ReconcileOptions, signal: AbortSignal): Pro
   let { resourceVersion } = list.metadata;
   while (!signal.aborted) {
     const query = `watch=1&allowWatchBookmarks=true&timeoutSeconds=${WATCH_SECONDS}&resourceVersion=${resourceVersion}`;
-    for await (const event of client.watch<Namespace>(`${PATH}?${query}`, signal)) {
+    for await (const event of client.watch(`${PATH}?${query}`, signal)) {
       if (event.type === 'ERROR') throw new Error(`watch: ${event.object.code} ${event.object.message}`);
       backoff.reset();
-      ({ resourceVersion } = event.object.metadata);
-      if (event.type === 'ADDED' || event.type === 'MODIFIED') await reconcile(event.object, options);
+      const namespace = event.object as Namespace;
+      ({ resourceVersion } = namespace.metadata);
+      if (event.type === 'ADDED' || event.type === 'MODIFIED') await reconcile(namespace, options);
     }
     // A watch that the API server ends at once must not become a busy loop.
     await pause(REWATCH_MS, options.clock, signal);
