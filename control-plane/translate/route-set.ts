@@ -1,8 +1,8 @@
-import { RE2JS } from 're2js';
 import { serviceCluster } from '../../api/xds/names.ts';
 import { key, type Route, type RouteAction, type RouteMatch, type RouteRule } from '../model/model.ts';
 import type { ServiceDestination } from './destination.ts';
 import { compareGrpc, compareHttp, type RankedMatch } from './precedence.ts';
+import { expressionsOf, programSize } from './regular-expression.ts';
 import type { Forward, Redirect, ResolvedBackend, ResolvedRoute, RouteSet } from './resolved-route.ts';
 
 /** Kinds in order: the first that is attached to a port takes it, and the others do not apply (GEP-1294). */
@@ -110,19 +110,7 @@ function firstOfEach<T extends { readonly name: string }>(list: readonly T[]): T
  * a client that was sent it would refuse all routes of the port.
  */
 function isUsable(match: RouteMatch): boolean {
-  const expressions = [...match.headers, ...match.query].map(({ match }) => match);
-  if (match.path.kind === 'regex' && !compiles(match.path.value)) return false;
-  return expressions.every(({ kind, value }) => kind === 'exact' || compiles(value));
-}
-
-function compiles(expression: string): boolean {
-  if (expression === '') return false;
-  try {
-    RE2JS.compile(expression);
-    return true;
-  } catch {
-    return false;
-  }
+  return expressionsOf(match).every(expression => programSize(expression) !== null);
 }
 
 function resolve({ route, rule, ruleIndex, match }: RankedMatch): ResolvedRoute {

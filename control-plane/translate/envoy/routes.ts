@@ -11,6 +11,7 @@ import { PreviousHostsPredicate } from '../../../api/xds/gen/envoy/extensions/re
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import type { FieldEdits } from '../../model/model.ts';
 import { defaults } from '../defaults.ts';
+import { expressionsOf, programSize } from '../regular-expression.ts';
 import type { Forward, ResolvedBackend, ResolvedRoute } from '../resolved-route.ts';
 import {
   fractionOf,
@@ -34,6 +35,7 @@ const idempotent = 'GET|HEAD|OPTIONS|TRACE|PUT|DELETE';
  */
 export function writeRoutes(route: ResolvedRoute, servicePort: number): DeepPartial<Route>[] {
   const { action, retry, match } = route;
+  if (expressionsOf(match).some(isTooLarge)) return [];
   if (action.kind === 'redirect') {
     return [
       { ...common(route), action: { $case: 'redirect', value: redirect(action, match.path, servicePort) } },
@@ -52,6 +54,14 @@ export function writeRoutes(route: ResolvedRoute, servicePort: number): DeepPart
   const method = { name: ':method', match: { kind: 'regex' as const, value: idempotent } };
   const headers = [headerMatcher(method), ...(repeatable.match?.headers ?? [])];
   return [{ ...repeatable, match: { ...repeatable.match, headers } }, forward(false)];
+}
+
+/**
+ * Envoy refuses expressions whose program is larger than 100 unless its bootstrap says otherwise, and with one of them the
+ * routes of every Service. RE2JS and RE2 differ a little, most for classes of Unicode characters, hence the distance.
+ */
+function isTooLarge(expression: string): boolean {
+  return (programSize(expression) ?? Number.POSITIVE_INFINITY) > 60;
 }
 
 function common(route: ResolvedRoute): DeepPartial<Route> {
@@ -101,9 +111,7 @@ function writeForward(route: ResolvedRoute, action: Forward, withRetry: boolean)
 function writeBackend(backend: ResolvedBackend): DeepPartial<WeightedCluster_ClusterWeight> {
   const host = hostSet(backend.requestFields);
   return {
-    ...(host === ''
-      ? {}
-      : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral' as const, value: host } }),
+    ...(host === '' ? {} : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral' as const, value: host } }),
     name: backend.cluster === '' ? invalidBackend : backend.cluster,
     weight: backend.weight,
     ...requestEdits(backend.requestFields),

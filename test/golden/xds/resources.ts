@@ -4,6 +4,8 @@ import { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts
 import { ClusterLoadAssignment } from '../../../api/xds/gen/envoy/config/endpoint/v3/endpoint.ts';
 import { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/listener.ts';
 import { RouteConfiguration } from '../../../api/xds/gen/envoy/config/route/v3/route.ts';
+import { HttpConnectionManager } from '../../../api/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
+import { TcpProxy } from '../../../api/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts';
 import type { Any } from '../../../api/xds/gen/google/protobuf/any.ts';
 import type { Mesh } from '../../../control-plane/model/model.ts';
 import type { Client } from '../../../control-plane/translate/client.ts';
@@ -37,7 +39,9 @@ export function resourcesOf(mesh: Mesh, client: Client, listeners: readonly stri
   const wildcard = (kind: ResourceKind) => writer.names(new MeshReader(index), kind, client);
 
   const found = read(Listener, 'listener', listeners ?? wildcard('listener'));
-  const references = [...found.values()].flatMap(listener => (listener === null ? [] : listenerReferences(listener)));
+  const references = [...found.values()].flatMap(listener =>
+    listener === null ? [] : listenerReferences(listener),
+  );
   const routes = read(RouteConfiguration, 'routes', namesOf(references, resourceTypes.routes));
   const clusters = read(Cluster, 'cluster', [
     ...namesOf(references, resourceTypes.cluster),
@@ -62,28 +66,28 @@ function namesOf(references: readonly Reference[], type: string): string[] {
 }
 
 function listenerReferences(listener: Listener): Reference[] {
-  const chains = [...listener.filterChains, ...(listener.defaultFilterChain ? [listener.defaultFilterChain] : [])];
+  const chains = [
+    ...listener.filterChains,
+    ...(listener.defaultFilterChain ? [listener.defaultFilterChain] : []),
+  ];
   const filters = chains.flatMap(({ filters }) => filters.map(({ configType }) => configType?.value));
-  return [listener.apiListener?.apiListener, ...filters].flatMap(any => (any === undefined ? [] : filterReferences(any)));
+  return [listener.apiListener?.apiListener, ...filters].flatMap(any =>
+    any === undefined ? [] : filterReferences(any),
+  );
 }
 
 function filterReferences(any: Any): Reference[] {
   const unpacked = unpack(any);
   if (unpacked.kind !== 'message') throw new Error(unpacked.reason);
-  switch (unpacked.type) {
-    case 'envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager': {
-      const { routeSpecifier } = unpacked.message;
-      if (routeSpecifier?.$case !== 'rds') return [];
-      return [{ type: resourceTypes.routes, name: routeSpecifier.value.routeConfigName }];
-    }
-    case 'envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy': {
-      const { clusterSpecifier } = unpacked.message;
-      if (clusterSpecifier?.$case !== 'cluster' || clusterSpecifier.value === 'local') return [];
-      return [{ type: resourceTypes.cluster, name: clusterSpecifier.value }];
-    }
-    default:
-      return [];
+  if (unpacked.type === HttpConnectionManager.$type) {
+    const { routeSpecifier } = unpacked.message;
+    if (routeSpecifier?.$case !== 'rds') return [];
+    return [{ type: resourceTypes.routes, name: routeSpecifier.value.routeConfigName }];
   }
+  if (unpacked.type !== TcpProxy.$type) return [];
+  const { clusterSpecifier } = unpacked.message;
+  if (clusterSpecifier?.$case !== 'cluster' || clusterSpecifier.value === 'local') return [];
+  return [{ type: resourceTypes.cluster, name: clusterSpecifier.value }];
 }
 
 /** Clusters that routes name; an invalid backend names none. */
@@ -93,9 +97,10 @@ export function clustersOf(config: RouteConfiguration): string[] {
       if (action?.$case !== 'route') return [];
       const { clusterSpecifier, requestMirrorPolicies } = action.value;
       const weighted = clusterSpecifier?.$case === 'weightedClusters' ? clusterSpecifier.value.clusters : [];
-      return [...weighted.map(({ name }) => name), ...requestMirrorPolicies.map(({ cluster }) => cluster)].filter(
-        name => name !== '',
-      );
+      return [
+        ...weighted.map(({ name }) => name),
+        ...requestMirrorPolicies.map(({ cluster }) => cluster),
+      ].filter(name => name !== '');
     }),
   );
 }

@@ -31,7 +31,9 @@ const isWriting = process.env.TULLE_WRITE_GOLDEN === '1';
 describe.each(readdirSync(folder))('%s', name => {
   const at = (file: string): string => join(folder, name, file);
   const ask = parse(readFileSync(at('ask.yaml'), 'utf8')) as Ask;
-  const { mesh, problems } = meshOfManifests({ 'manifests.yaml': readFileSync(at('manifests.yaml'), 'utf8') });
+  const { mesh, problems } = meshOfManifests({
+    'manifests.yaml': readFileSync(at('manifests.yaml'), 'utf8'),
+  });
 
   it('has the problems that are written down', () => {
     compare(at('problems.yaml'), problems.length === 0 ? '' : stringify(problems, { lineWidth: 0 }));
@@ -77,7 +79,9 @@ function show({ listeners, routes, clusters, endpoints }: Resources): Record<str
 }
 
 function showAll<T>(codec: Codec<T>, resources: ReadonlyMap<string, T | null>): unknown[] {
-  return [...resources].map(([name, message]) => (message === null ? { absent: name } : print(codec, message)));
+  return [...resources].map(([name, message]) =>
+    message === null ? { absent: name } : print(codec, message),
+  );
 }
 
 /** '' stands for no file. */

@@ -1,0 +1,215 @@
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, type TestContext } from 'vitest';
+import {
+  endpoint,
+  endpoints,
+  FixtureStore,
+  type MeshParts,
+  mesh,
+  port,
+  route,
+  rule,
+  service,
+  workload,
+} from '../../control-plane/translate/mesh.fixture.ts';
+import { startServer, type TestServer } from '../../control-plane/xds/server.fixture.ts';
+import { answers, isQuiet } from './answers.ts';
+import { type Backend, grpcBackend } from './backend.ts';
+import { ClientProcess } from './client-process.ts';
+import { goldenCases } from './golden-case.ts';
+import { findPython } from './python.ts';
+import { type CertificateFiles, certify, createAuthority } from './workload-certificate.ts';
+
+const python = await findPython();
+
+const clients = {
+  grpcio: (mode: string, targets: readonly string[], bootstrap: string) => {
+    if (python.kind === 'missing') throw new Error(python.reason);
+    const script = join(import.meta.dirname, 'grpcio-client.py');
+    return new ClientProcess(python.python, [script, mode, ...targets], environment(bootstrap));
+  },
+  'grpc-js-xds': (mode: string, targets: readonly string[], bootstrap: string) => {
+    const script = join(import.meta.dirname, 'grpc-js-client.ts');
+    return new ClientProcess(process.execPath, [script, mode, ...targets], environment(bootstrap));
+  },
+};
+
+function environment(bootstrap: string): Record<string, string> {
+  return { GRPC_XDS_BOOTSTRAP_CONFIG: bootstrap, GRPC_VERBOSITY: 'ERROR' };
+}
+
+function bootstrapOf(
+  server: TestServer,
+  metadata: Readonly<Record<string, string>> = {},
+  files: CertificateFiles | null = null,
+): string {
+  return JSON.stringify({
+    ...(files === null ? {} : { certificate_providers: { default: fileWatcher(files) } }),
+    xds_servers: [
+      {
+        server_uri: `127.0.0.1:${server.port}`,
+        channel_creds: [{ type: 'insecure' }],
+        server_features: ['xds_v3', 'ignore_resource_deletion'],
+      },
+    ],
+    node: { id: 'default/client', cluster: 'test', locality: { zone: 'zone-a' }, metadata },
+  });
+}
+
+function fileWatcher({ certificate, key, roots }: CertificateFiles): object {
+  const files = { certificate_file: certificate, private_key_file: key, ca_certificate_file: roots };
+  return { plugin_name: 'file_watcher', config: { ...files, refresh_interval: '60s' } };
+}
+
+function skipWithoutPython(context: TestContext, client: string): void {
+  if (client !== 'grpcio' || python.kind === 'ready') return;
+  console.warn(`skipped: ${client} cannot be installed: ${python.reason}`);
+  context.skip(python.reason);
+}
+
+describe.each(Object.keys(clients) as (keyof typeof clients)[])('%s', name => {
+  let store: FixtureStore;
+  let server: TestServer;
+  let one: Backend;
+  let two: Backend;
+  let client: ClientProcess | null;
+
+  beforeEach(async () => {
+    [one, two] = [await grpcBackend('one'), await grpcBackend('two')];
+    store = new FixtureStore(mesh(parts(90, 10)));
+    server = await startServer(store);
+    client = null;
+  });
+
+  afterEach(async () => {
+    await client?.stop();
+    await server.close();
+    await Promise.all([one.close(), two.close()]);
+  });
+
+  /** Service `echo` in front of Services `one` and `two`, which have a backend each. */
+  function parts(first: number, second: number): MeshParts {
+    const ports = [port(7070, { name: 'grpc', protocol: 'grpc' })];
+    const backend = (name: string, { port }: Backend) =>
+      endpoints(`default/${name}`, { name: 'grpc', port }, [endpoint('127.0.0.1')]);
+    return {
+      services: ['echo', 'one', 'two'].map(name => service(name, { ports })),
+      endpoints: [backend('one', one), backend('two', two)],
+      routes: [
+        route('split', 'echo', [rule({ 'one:7070': first, 'two:7070': second })], { kind: 'GRPCRoute' }),
+      ],
+    };
+  }
+
+  async function lines(count: number): Promise<string[]> {
+    const running = client as ClientProcess;
+    await expect
+      .poll(() => running.lines.length >= count || !running.isRunning, { timeout: 20_000, interval: 20 })
+      .toBe(true);
+    expect(running.errors).toEqual([]);
+    return running.lines.splice(0);
+  }
+
+  it('resolves xds:///, splits by weight and follows a change without a failed call', async context => {
+    skipWithoutPython(context, name);
+    client = clients[name]('call', ['xds:///echo.default.svc.cluster.local:7070'], bootstrapOf(server));
+    const before = await lines(400);
+    expect(new Set(before)).toEqual(new Set(['ok one', 'ok two']));
+    // 10 % of 400 is 40 with a standard deviation of 6: seven of them on either side.
+    const share = before.filter(line => line === 'ok two').length / before.length;
+    expect(share).toBeGreaterThan(0.01);
+    expect(share).toBeLessThan(0.2);
+
+    store.set(parts(0, 100));
+    const seen: string[] = [];
+    await expect
+      .poll(async () => {
+        const last = await lines(50);
+        seen.push(...last);
+        return last.every(line => line === 'ok two');
+      })
+      .toBe(true);
+    expect(seen.filter(line => !line.startsWith('ok '))).toEqual([]);
+    expect(await server.metric('tulle_xds_nacks_total')).toBe(0);
+  });
+
+  it('resolves short names, and goes on while the control plane is away', async context => {
+    skipWithoutPython(context, name);
+    const targets = ['xds:///one.default:7070', 'xds:///two:7070'];
+    client = clients[name]('call', targets, bootstrapOf(server));
+    expect(new Set(await lines(20))).toEqual(new Set(['ok one', 'ok two']));
+    await server.close();
+    expect(new Set(await lines(200))).toEqual(new Set(['ok one', 'ok two']));
+  });
+
+  it('gives an invalid backend its share as UNAVAILABLE', async context => {
+    skipWithoutPython(context, name);
+    const routes = [route('split', 'echo', [rule({ 'one:7070': 1, 'gone:7070': 1 })], { kind: 'GRPCRoute' })];
+    const action = routes[0].rules[0].action;
+    if (action.kind === 'forward') Object.assign(action.backends[1], { service: null });
+    store.set({ ...parts(1, 1), routes });
+    client = clients[name]('call', ['xds:///echo:7070'], bootstrapOf(server));
+    const answers = await lines(60);
+    const failed = answers.filter(line => !line.startsWith('ok one'));
+    expect(failed.length).toBeGreaterThan(10);
+    expect(failed.length).toBeLessThan(50);
+    expect(failed.filter(line => !/^error (14|UNAVAILABLE)/.test(line))).toEqual([]);
+    expect(await server.metric('tulle_xds_nacks_total')).toBe(0);
+  });
+
+  it('calls a meshed endpoint with mTLS if the bootstrap asks for it, and refuses another identity', async context => {
+    skipWithoutPython(context, name);
+    const authority = createAuthority();
+    const identity = { trustDomain: 'cluster.local', namespace: 'default' };
+    const own = certify(authority, { ...identity, serviceAccount: 'client' });
+    const secure = await grpcBackend('secure', certify(authority, { ...identity, serviceAccount: 'echo' }));
+    const meshed = (serviceAccount: string): MeshParts => ({
+      ...parts(1, 1),
+      endpoints: [
+        endpoints('default/one', { name: 'grpc', port: secure.port }, [
+          endpoint('127.0.0.1', { pod: 'default/pod' }),
+        ]),
+      ],
+      workloads: [workload('pod', { serviceAccount, addresses: ['127.0.0.1'], services: ['default/one'] })],
+    });
+    store.set(meshed('echo'));
+    client = clients[name]('call-tls', ['xds:///one:7070'], bootstrapOf(server, secureMetadata, own));
+    expect(new Set(await lines(20))).toEqual(new Set(['ok secure']));
+    store.set(meshed('somebody-else'));
+    const running = client;
+    await expect
+      .poll(() => running.lines.splice(0).some(line => /^error (14|UNAVAILABLE)/.test(line)))
+      .toBe(true);
+    expect(await server.metric('tulle_xds_nacks_total')).toBe(0);
+    await secure.close();
+  });
+
+  it('refuses nothing of the golden files', async context => {
+    skipWithoutPython(context, name);
+    const cases = goldenCases();
+    const targets = new Set(cases.flatMap(({ grpc }) => grpc));
+    const own = certify(createAuthority(), {
+      trustDomain: 'a',
+      namespace: 'default',
+      serviceAccount: 'client',
+    });
+    const bootstrap = bootstrapOf(server, secureMetadata, own);
+    client = clients[name](
+      'watch-tls',
+      [...targets].map(target => `xds:///${target}`),
+      bootstrap,
+    );
+    for (const { name: golden, parts, grpc } of cases) {
+      const before = await answers(server);
+      store.set(parts);
+      if (grpc.length > 0)
+        await expect
+          .poll(() => answers(server), { message: golden, timeout: 10_000 })
+          .toBeGreaterThan(before);
+      await expect.poll(() => isQuiet(server), { timeout: 10_000 }).toBe(true);
+      expect(await server.metric('tulle_xds_nacks_total'), golden).toBe(0);
+    }
+  });
+});
+
+const secureMetadata = { 'tulle.dev/security': 'mtls' };
