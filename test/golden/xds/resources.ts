@@ -22,6 +22,11 @@ export interface Resources {
   readonly endpoints: ReadonlyMap<string, ClusterLoadAssignment | null>;
 }
 
+/** Encodes again what {@link resourcesOf} decoded. */
+export function bytesOf<T>(codec: Codec<T>, message: T): Uint8Array {
+  return codec.encode(message).finish();
+}
+
 /** `listeners`: names, or null for the wildcard. */
 export function resourcesOf(mesh: Mesh, client: Client, listeners: readonly string[] | null): Resources {
   const index = new MeshIndex(mesh);
