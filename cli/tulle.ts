@@ -31,6 +31,10 @@ const commands: Readonly<Record<string, Command>> = {
     description: 'print the manifests of the control plane and the injector',
     run: async args => (await import('./install/main.ts')).main(args),
   },
+  injection: {
+    description: 'list which pods have a sidecar, and why the others have none',
+    run: async args => (await import('./injection/main.ts')).main(args),
+  },
   sidecar: role('run the proxy of a pod', () => import('../proxy/main.ts')),
   'control-plane': role('run the control plane', () => import('../control-plane/main.ts')),
   injector: role('run the admission webhooks', () => import('../injector/main.ts')),

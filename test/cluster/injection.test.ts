@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemNamespace } from '../../api/installation.ts';
 import { create, get, type KubernetesObject, kubectl, tryKubectl } from './harness/kubectl.ts';
+import { run } from './harness/run.ts';
 import {
   deleteNamespaces,
   disabled,
@@ -11,6 +12,7 @@ import {
   type PodOptions,
   pod,
 } from './harness/scenario.ts';
+import { tulle } from './harness/setup.ts';
 
 const SHOP = 'tulle-test-shop';
 const OTHER = 'tulle-test-other';
@@ -182,6 +184,27 @@ describe('pods', () => {
     };
     expect(initContainers(pods.items[0])).toEqual(['tulle-init', 'tulle-sidecar']);
   });
+});
+
+test('`tulle injection` says of every pod why it has a sidecar or has none', async () => {
+  await create(pod(SHOP, 'on-node', [], { spec: { hostNetwork: true } }));
+  await create(pod(SHOP, 'said-no', [], { labels: disabled }));
+  await create(pod(OTHER, 'plain', []));
+  await create(pod(OFF, 'off', []));
+  await create(pod(SHOP, 'meshed', []));
+  await create(pod(OTHER, 'late', []));
+  await kubectl('annotate', '-n', OTHER, 'pod', 'late', 'tulle.dev/inject=enabled');
+  const { code, stdout } = await run(process.execPath, [tulle, 'injection']);
+  expect(code, 'one is missing').toBe(1);
+  const stateOf = (of: string, name: string): string =>
+    new RegExp(`^${of} +${name} +(\\S+ +[^ :]+)`, 'm').exec(stdout)?.[1].replace(/ +/, ' ') ?? stdout;
+  expect(stateOf(SHOP, 'on-node')).toBe('skipped host_network');
+  expect(stateOf(SHOP, 'said-no')).toBe('skipped disabled_by_pod');
+  expect(stateOf(OTHER, 'plain')).toBe('skipped not_enabled');
+  expect(stateOf(OFF, 'off')).toBe('skipped disabled_by_namespace');
+  expect(stateOf(SHOP, 'meshed')).toBe('injected version');
+  expect(stateOf(OTHER, 'late')).toBe('missing it');
+  expect(stateOf(systemNamespace, 'tulle-injector-\\S+')).toBe('skipped system_namespace');
 });
 
 const probed: PodOptions = {

@@ -5,7 +5,8 @@ import { hasKit, importImages, kit, tulleImage } from './images.ts';
 import { kubectl, rolledOut } from './kubectl.ts';
 import { must, run } from './run.ts';
 
-const tulle = fileURLToPath(new URL('../../../cli/tulle.ts', import.meta.url));
+/** The `tulle` command. */
+export const tulle = fileURLToPath(new URL('../../../cli/tulle.ts', import.meta.url));
 
 /** Sets what the kit's `env` prints; returns whether the cluster under test is the kit's. */
 async function useCluster(): Promise<boolean> {
