@@ -25,6 +25,7 @@ import { AccessLog } from '../../../proxy/telemetry/access-log.ts';
 import { Metrics } from '../../../proxy/telemetry/metrics.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { createLogger } from '../../../runtime/log.ts';
+import { onEnd } from './apps.ts';
 import { createAuthority, type TestAuthority, TestIdentity } from './identities.ts';
 
 export const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/web';
@@ -238,9 +239,34 @@ export class TestMesh {
     });
   }
 
+  /**
+   * The service `orders` on port 80 with these clusters, the first of which is its own.
+   * @returns port of a listener of a new client's sidecar that stands for it
+   */
+  async orders(
+    clusters: readonly Cluster[],
+    options: {
+      protocol?: PortProtocol;
+      routes?: readonly RouteConfig[] | null;
+      client?: Parameters<TestMesh['client']>[0];
+    } = {},
+  ): Promise<Sidecar & { port: number }> {
+    const { protocol = 'http', routes = [forward([clusters[0].name])] } = options;
+    this.destinations.set('orders', 80, protocol, clusters, routes);
+    const client = await this.client({ ...options.client, listeners: [{ host: 'orders', targetPort: 80 }] });
+    return { ...client, port: client.stack.addresses[1].port };
+  }
+
   close(): void {
     for (const stack of this.#stacks) stack.close();
   }
+}
+
+/** A mesh that ends with the test. */
+export function testMesh(): TestMesh {
+  const mesh = new TestMesh();
+  onEnd(() => mesh.close());
+  return mesh;
 }
 
 function inboundConfig(
