@@ -24,6 +24,11 @@ export interface Http1Limits {
   readonly idleTimeoutMs: number;
   /** Milliseconds without a byte of a request body, or without the peer taking a byte of what is sent to it. */
   readonly bodyIdleTimeoutMs: number;
+  /**
+   * Milliseconds that a request without any response yet outlives the FIN of its client. Most clients that send FIN
+   * have given up and their request should be cancelled; a few only close their side and wait, and the two look alike.
+   */
+  readonly halfCloseTimeoutMs: number;
   /** Milliseconds to wait for the peer's FIN after ours. */
   readonly lingerTimeoutMs: number;
   /** Milliseconds that a draining idle connection waits for a request already on its way (RFC 9112 §9.3.1). */
@@ -43,6 +48,7 @@ export const DEFAULT_HTTP1_LIMITS: Http1Limits = {
   headTimeoutMs: 10_000,
   idleTimeoutMs: 3_600_000,
   bodyIdleTimeoutMs: 60_000,
+  halfCloseTimeoutMs: 2_000,
   lingerTimeoutMs: 5_000,
   drainIdleTimeoutMs: 2_000,
 };

@@ -84,6 +84,25 @@ describe('request head', () => {
     }
   });
 
+  test('owes nothing to the one before it', () => {
+    const { requests, send, transport } = open({ onEnd: answerOk });
+    send(
+      'GET https://b/ HTTP/1.1\r\nHost: a\r\nTE: trailers\r\nExpect: 100-continue\r\nConnection: x-hop\r\nUpgrade: x\r\n\r\n',
+    );
+    transport.turn();
+    send('GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nX-Hop: 1\r\n\r\n');
+    expect(requests[1].head).toEqual({
+      method: 'GET',
+      scheme: 'http',
+      authority: 'a',
+      path: '/',
+      upgrade: '',
+      version: 11,
+      fields: ['x-hop', '1'],
+      contentLength: 0,
+    });
+  });
+
   test('cannot be poisoned by a shared read buffer', () => {
     const { requests, connection } = open();
     const buffer = Buffer.from('GET /secret HTTP/1.1\r\nHost: a\r\nX-Very-Own: value\r\n\r\n');
@@ -346,6 +365,30 @@ describe('end of input', () => {
     answerOk(requests[1]);
     expect(transport.text.split('HTTP/1.1 200').length).toBe(3);
     expect(transport.ended).toBe(true);
+  });
+
+  test('cancels a request that is not answered in time, and lets a begun answer go on', () => {
+    const { requests, send, transport, connection, observer } = open();
+    send(GET);
+    connection.tick(0);
+    connection.receiveEnd();
+    connection.tick(10_000);
+    connection.tick(11_999);
+    expect(requests[0].reset).toBe(null);
+    connection.tick(12_000);
+    expect(requests[0].reset).toBe('cancelled');
+    expect(transport.destroyed).toBe(true);
+    expect(observer.limits).toEqual(['halfCloseTimeoutMs']);
+
+    const begun = open();
+    begun.send(GET);
+    begun.requests[0].stream.respond(head(200, [], 2), false);
+    begun.connection.receiveEnd();
+    begun.connection.tick(0);
+    begun.connection.tick(50_000);
+    begun.requests[0].stream.data(Buffer.from('ok'), true);
+    expect(begun.transport.text).toBe(OK);
+    expect(begun.transport.ended).toBe(true);
   });
 
   test('inside a body resets the request', () => {

@@ -265,9 +265,10 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
     if (this.#inputEnded && held.length === 0) this.#endOfInput();
   }
 
-  /** FIN from the client. Requests that are complete are still answered. */
+  /** FIN from the client. Requests that are complete are still answered, if that does not take long. */
   receiveEnd(): void {
     this.#inputEnded = true;
+    this.#watch.restart();
     if (this.#held.length === 0) this.#endOfInput();
   }
 
@@ -317,6 +318,9 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
         if (this.#gate.closed) this.#watch.restart();
         else if (this.#watch.passed(nowMs, limits.bodyIdleTimeoutMs)) this.#refuseBody(REFUSALS.bodyTimeout);
         return;
+      case WAIT:
+        if (this.#inputEnded && this.#stream?.waiting === true) this.#tickHalfClosed(nowMs);
+        return;
       case LINGER:
         if (this.#output.buffered > 0) this.#watch.restart();
         else if (this.#watch.passed(nowMs, limits.lingerTimeoutMs)) this.#close();
@@ -336,6 +340,14 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
       observer.onLimit('idleTimeoutMs');
       this.#endOutput();
     }
+  }
+
+  #tickHalfClosed(nowMs: number): void {
+    const { limits, observer } = this.#codec;
+    if (!this.#watch.passed(nowMs, limits.halfCloseTimeoutMs)) return;
+    observer.onLimit('halfCloseTimeoutMs');
+    this.#close();
+    this.#fail('cancelled');
   }
 
   /**
