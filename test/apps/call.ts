@@ -1,6 +1,7 @@
 /**
  * The client of cluster tests: makes calls as it is told and prints what came of them, as JSON. It knows nothing of the
- * mesh. Run inside a pod: `node app.js call '{"kind":"http","url":"http://server/","count":10}'`.
+ * mesh. Run inside a pod: `main.js call '{"kind":"http","url":"http://server/","count":10}'`. Prints a line to
+ * standard error when it has the first answer.
  */
 
 import { once } from 'node:events';
@@ -10,59 +11,36 @@ import { connect as connectTcp } from 'node:net';
 import { Client, credentials } from '@grpc/grpc-js';
 import { WebSocket } from 'ws';
 import { echoMethod } from './grpc-services.ts';
+import { type Outcome, OutcomeRecorder } from './outcome.ts';
+
+/** HTTP/1.1 with kept connections: `rate` per second for `seconds`, or `count` by `concurrency` at a time. */
+export interface HttpCall {
+  kind: 'http';
+  url: string;
+  count?: number;
+  concurrency?: number;
+  rate?: number;
+  seconds?: number;
+  method?: string;
+  headers?: Record<string, string>;
+}
 
 export type Call =
-  /** HTTP/1.1 with kept connections. `rate` per second for `seconds`, or `count` one after the other. */
-  | {
-      kind: 'http';
-      url: string;
-      count?: number;
-      rate?: number;
-      seconds?: number;
-      method?: string;
-      headers?: Record<string, string>;
-    }
+  | HttpCall
   | { kind: 'http2'; url: string; count?: number }
   | { kind: 'grpc'; target: string; count?: number }
   | { kind: 'websocket'; url: string; messages: string[] }
-  /** Reads until `banner`, then sends `text` and reads it back. */
+  /** Reads until `banner`, then sends `text` and its end, and reads it back. */
   | { kind: 'tcp'; host: string; port: number; banner: string; text: string };
 
-export interface Outcome {
-  /** Answers by status (HTTP) or `OK` and gRPC codes; failures to get an answer by their text. */
-  statuses: Record<string, number>;
-  /** JSON bodies; only the first 50 are kept. */
-  bodies: Record<string, unknown>[];
-  /** Pods that answered, by how often. */
-  pods: Record<string, number>;
-  versions: Record<string, number>;
-  /** `tulle-error` headers by how often. */
-  errors: Record<string, number>;
-  text: string;
-}
-
-const KEPT_BODIES = 50;
 const TIMEOUT_MS = 20_000;
 
-function emptyOutcome(): Outcome {
-  return { statuses: {}, bodies: [], pods: {}, versions: {}, errors: {}, text: '' };
-}
-
-function count(record: Record<string, number>, name: string): void {
-  record[name] = (record[name] ?? 0) + 1;
-}
-
-function keep(outcome: Outcome, status: string, text: string): void {
-  count(outcome.statuses, status);
-  if (!text.startsWith('{')) return;
-  const body = JSON.parse(text) as Record<string, unknown>;
-  if (typeof body.pod === 'string') count(outcome.pods, body.pod);
-  if (typeof body.version === 'string') count(outcome.versions, body.version);
-  if (outcome.bodies.length < KEPT_BODIES) outcome.bodies.push(body);
-}
-
-function httpOnce(call: Extract<Call, { kind: 'http' }>, agent: Agent, outcome: Outcome): Promise<void> {
+function httpOnce(call: HttpCall, agent: Agent, recorder: OutcomeRecorder): Promise<void> {
   return new Promise(resolve => {
+    const end = (status: string, text?: string, error?: string): void => {
+      recorder.add(status, text, error);
+      resolve();
+    };
     const outgoing = httpRequest(
       call.url,
       { agent, method: call.method ?? 'GET', headers: call.headers ?? {}, timeout: TIMEOUT_MS },
@@ -72,46 +50,45 @@ function httpOnce(call: Extract<Call, { kind: 'http' }>, agent: Agent, outcome: 
         response.on('data', (part: string) => {
           text += part;
         });
-        response.on('end', () => {
-          const error = response.headers['tulle-error'];
-          if (typeof error === 'string') count(outcome.errors, error);
-          keep(outcome, String(response.statusCode), text);
-          resolve();
-        });
-        response.on('error', error => {
-          count(outcome.statuses, error.message);
-          resolve();
-        });
+        const error = String(response.headers['tulle-error'] ?? '');
+        response.on('end', () => end(String(response.statusCode), text, error));
+        response.on('error', cause => end(cause.message));
       },
     );
     outgoing.on('timeout', () => outgoing.destroy(new Error('timeout')));
-    outgoing.on('error', error => {
-      count(outcome.statuses, error.message);
-      resolve();
-    });
+    outgoing.on('error', error => end(error.message));
     outgoing.end();
   });
 }
 
-async function callHttp(call: Extract<Call, { kind: 'http' }>, outcome: Outcome): Promise<void> {
+/** Calls in time, however long the answers take. */
+async function callAtRate(call: HttpCall, rate: number, agent: Agent, to: OutcomeRecorder): Promise<void> {
+  const pending: Promise<void>[] = [];
+  const total = rate * (call.seconds ?? 1);
+  const started = performance.now();
+  while (pending.length < total) {
+    const due = Math.min(total, ((performance.now() - started) * rate) / 1000);
+    while (pending.length < due) pending.push(httpOnce(call, agent, to));
+    await new Promise(resolve => setTimeout(resolve, 5));
+  }
+  await Promise.all(pending);
+}
+
+async function callHttp(call: HttpCall, recorder: OutcomeRecorder): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  if (call.rate === undefined) {
-    for (let i = 0; i < (call.count ?? 1); i++) await httpOnce(call, agent, outcome);
+  if (call.rate !== undefined) {
+    await callAtRate(call, call.rate, agent, recorder);
   } else {
-    const pending: Promise<void>[] = [];
-    const total = call.rate * (call.seconds ?? 1);
-    const started = performance.now();
-    while (pending.length < total) {
-      const due = Math.min(total, ((performance.now() - started) * call.rate) / 1000);
-      while (pending.length < due) pending.push(httpOnce(call, agent, outcome));
-      await new Promise(resolve => setTimeout(resolve, 5));
-    }
-    await Promise.all(pending);
+    let left = call.count ?? 1;
+    const callOn = async (): Promise<void> => {
+      while (left-- > 0) await httpOnce(call, agent, recorder);
+    };
+    await Promise.all(Array.from({ length: call.concurrency ?? 1 }, callOn));
   }
   agent.destroy();
 }
 
-async function callHttp2(call: Extract<Call, { kind: 'http2' }>, outcome: Outcome): Promise<void> {
+async function callHttp2(call: Extract<Call, { kind: 'http2' }>, recorder: OutcomeRecorder): Promise<void> {
   const url = new URL(call.url);
   const session = connectHttp2(url.origin);
   for (let i = 0; i < (call.count ?? 1); i++) {
@@ -119,76 +96,92 @@ async function callHttp2(call: Extract<Call, { kind: 'http2' }>, outcome: Outcom
     const [headers] = (await once(stream, 'response')) as [Record<string, string>];
     let text = '';
     for await (const part of stream) text += String(part);
-    keep(outcome, String(headers[':status']), text);
+    recorder.add(String(headers[':status']), text, headers['tulle-error']);
   }
   session.close();
 }
 
-async function callGrpc(call: Extract<Call, { kind: 'grpc' }>, outcome: Outcome): Promise<void> {
+async function callGrpc(call: Extract<Call, { kind: 'grpc' }>, recorder: OutcomeRecorder): Promise<void> {
   const client = new Client(call.target, credentials.createInsecure());
   const { path, requestSerialize, responseDeserialize } = echoMethod;
   for (let i = 0; i < (call.count ?? 1); i++) {
+    const deadline = Date.now() + TIMEOUT_MS;
     await new Promise<void>(resolve => {
-      client.makeUnaryRequest(path, requestSerialize, responseDeserialize, { i }, (error, value) => {
-        if (error === null) keep(outcome, 'OK', JSON.stringify(value));
-        else count(outcome.statuses, `${error.code}: ${error.details}`);
-        resolve();
-      });
+      client.makeUnaryRequest(
+        path,
+        requestSerialize,
+        responseDeserialize,
+        { i },
+        { deadline },
+        (error, value) => {
+          if (error === null) recorder.add('OK', JSON.stringify(value));
+          else recorder.add(`${error.code}: ${error.details}`);
+          resolve();
+        },
+      );
     });
   }
   client.close();
 }
 
-async function callWebSocket(call: Extract<Call, { kind: 'websocket' }>, outcome: Outcome): Promise<void> {
-  const socket = new WebSocket(call.url);
+async function callWebSocket(
+  call: Extract<Call, { kind: 'websocket' }>,
+  recorder: OutcomeRecorder,
+): Promise<void> {
+  const socket = new WebSocket(call.url, { handshakeTimeout: TIMEOUT_MS });
   await once(socket, 'open');
   for (const message of call.messages) {
     socket.send(message);
     const [data] = (await once(socket, 'message')) as [Buffer];
-    outcome.text += data.toString();
-    count(outcome.statuses, 'OK');
+    recorder.addText(data.toString());
+    recorder.add('OK');
   }
   socket.close();
   await once(socket, 'close');
 }
 
-async function callTcp(call: Extract<Call, { kind: 'tcp' }>, outcome: Outcome): Promise<void> {
+async function callTcp(call: Extract<Call, { kind: 'tcp' }>, recorder: OutcomeRecorder): Promise<void> {
   const socket = connectTcp(call.port, call.host);
   socket.setEncoding('latin1');
   socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error('timeout')));
+  let received = '';
   let sent = false;
   for await (const part of socket) {
-    outcome.text += String(part);
-    if (!sent && outcome.text === call.banner) {
-      sent = true;
-      socket.end(call.text);
-    }
+    received += String(part);
+    recorder.addText(String(part));
+    if (sent || received !== call.banner) continue;
+    sent = true;
+    socket.end(call.text);
   }
-  count(outcome.statuses, sent ? 'OK' : 'no banner');
+  recorder.add(sent ? 'OK' : 'no banner');
 }
 
-export async function call(command: Call): Promise<Outcome> {
-  const outcome = emptyOutcome();
-  try {
-    switch (command.kind) {
-      case 'http':
-        await callHttp(command, outcome);
-        break;
-      case 'http2':
-        await callHttp2(command, outcome);
-        break;
-      case 'grpc':
-        await callGrpc(command, outcome);
-        break;
-      case 'websocket':
-        await callWebSocket(command, outcome);
-        break;
-      case 'tcp':
-        await callTcp(command, outcome);
-        break;
-    }
-  } catch (error) {
-    count(outcome.statuses, error instanceof Error ? error.message : String(error));
+function callAs(command: Call, recorder: OutcomeRecorder): Promise<void> {
+  switch (command.kind) {
+    case 'http':
+      return callHttp(command, recorder);
+    case 'http2':
+      return callHttp2(command, recorder);
+    case 'grpc':
+      return callGrpc(command, recorder);
+    case 'websocket':
+      return callWebSocket(command, recorder);
+    case 'tcp':
+      return callTcp(command, recorder);
   }
-  return outcome;
+}
+
+export async function call(command: Call, onFirst: () => void = () => undefined): Promise<Outcome> {
+  const recorder = new OutcomeRecorder(onFirst);
+  try {
+    await callAs(command, recorder);
+  } catch (error) {
+    recorder.add(error instanceof Error ? error.message : String(error));
+  }
+  return recorder.outcome;
+}
+
+export async function main(argument: string): Promise<void> {
+  const outcome = await call(JSON.parse(argument) as Call, () => process.stderr.write('first answer\n'));
+  process.stdout.write(`${JSON.stringify(outcome)}\n`);
 }

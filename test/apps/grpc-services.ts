@@ -1,4 +1,4 @@
-/** gRPC services of the test application: a JSON echo, and the standard health service (one answer, SERVING). */
+/** gRPC services of the test application: a JSON echo, and the standard health service. */
 import type { handleUnaryCall, MethodDefinition } from '@grpc/grpc-js';
 
 type Json = Record<string, unknown>;
@@ -28,24 +28,30 @@ const json = {
 
 export const echoMethod = method('/tulle.test.Echo/Echo', { request: json, response: json });
 
+/** `callerOf`: who calls, by the value of `x-forwarded-client-cert`. */
 export const echoService = {
   definition: { echo: echoMethod },
-  implementation: (pod: string): { echo: handleUnaryCall<Json, Json> } => ({
+  implementation: (
+    pod: string,
+    callerOf: (header: string | Buffer | undefined) => string,
+  ): { echo: handleUnaryCall<Json, Json> } => ({
     echo: (call, reply) => {
-      const caller =
-        /URI=([^;,]+)/.exec(String(call.metadata.get('x-forwarded-client-cert')[0] ?? ''))?.[1] ?? '';
-      reply(null, { pod, caller, ...call.request });
+      reply(null, {
+        pod,
+        caller: callerOf(call.metadata.get('x-forwarded-client-cert')[0]),
+        ...call.request,
+      });
     },
   }),
 };
 
-/** grpc.health.v1.HealthCheckResponse with status = SERVING (field 1, varint 1). */
-const SERVING = Buffer.from([0x08, 0x01]);
+/** grpc.health.v1.HealthCheckResponse: field 1, varint, is 1 (SERVING) or 2 (NOT_SERVING). */
+const healthAnswer = (serving: boolean): Buffer => Buffer.from([0x08, serving ? 0x01 : 0x02]);
 const bytes = { encode: (value: Buffer): Buffer => value, decode: (value: Buffer): Buffer => value };
 
 export const healthService = {
   definition: { check: method('/grpc.health.v1.Health/Check', { request: bytes, response: bytes }) },
-  implementation: (): { check: handleUnaryCall<Buffer, Buffer> } => ({
-    check: (_call, reply) => reply(null, SERVING),
+  implementation: (serving: () => boolean): { check: handleUnaryCall<Buffer, Buffer> } => ({
+    check: (_call, reply) => reply(null, healthAnswer(serving())),
   }),
 };

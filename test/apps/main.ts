@@ -1,28 +1,23 @@
-/** `main.ts server`, `main.ts idle`, or `main.ts call JSON`: what the pods of cluster tests run. */
-import { type Call, call } from './call.ts';
-import { serve } from './server.ts';
+/**
+ * What the pods of cluster tests run: `main.ts server`, `main.ts idle`, `main.ts call JSON`, `main.ts first URL`. Each
+ * role loads only its own code, so that `first` really is first.
+ */
 
-const [, , role, argument] = process.argv;
+const [, , role, argument = ''] = process.argv;
 switch (role) {
   case 'server':
-    serve();
+    (await import('./server.ts')).serve();
     break;
   case 'idle':
     setInterval(() => undefined, 1 << 30);
     process.on('SIGTERM', () => process.exit(0));
     break;
-  case 'call': {
-    const outcome = await call(JSON.parse(argument) as Call);
-    process.stdout.write(`${JSON.stringify(outcome)}\n`);
+  case 'call':
+    await (await import('./call.ts')).main(argument);
     break;
-  }
-  // An application that cannot wait: the very first thing it does is a call, once, and its exit status says how it went.
-  case 'first': {
-    const outcome = await call({ kind: 'http', url: argument });
-    process.stdout.write(`${JSON.stringify(outcome)}\n`);
-    process.exitCode = outcome.statuses['200'] === 1 ? 0 : 1;
+  case 'first':
+    (await import('./first.ts')).main(argument);
     break;
-  }
   default:
     process.stderr.write(
       `usage: main.ts server | idle | call JSON | first URL, not ${JSON.stringify(role)}\n`,

@@ -1,19 +1,21 @@
 /**
  * The application of cluster tests: one process that serves what a mesh must carry. It tells what it received, and
- * misbehaves on request.
+ * misbehaves on request. Nothing in it helps a mesh: at SIGTERM it finishes what it has begun and ends.
  *
- *   8080 HTTP/1.1, and WebSocket echo on /ws      8081 HTTP/2 without TLS
- *   9000 gRPC (echo, and grpc.health.v1)          6000 TCP that speaks first, then echoes
+ *   8080 HTTP/1.1, WebSocket echo on /ws, Prometheus on /metrics
+ *   8081 HTTP/2 without TLS                    9000 gRPC (echo, and grpc.health.v1)
+ *   6000, 6001, 3306 TCP that speaks first, then echoes
  */
 
-import { createServer, type IncomingHttpHeaders } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
-import { createServer as createTcpServer } from 'node:net';
+import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { WebSocketServer } from 'ws';
 import { echoService, healthService } from './grpc-services.ts';
 
 export const BANNER = '220 tulle test server\r\n';
+const TCP_PORTS = [6000, 6001, 3306];
 
 interface Answer {
   status: number;
@@ -21,65 +23,111 @@ interface Answer {
   body: string;
 }
 
-const pod = process.env.HOSTNAME ?? '';
-let failing = process.env.FAIL === 'true';
+/** The SPIFFE identity of the caller, as its sidecar's certificate proved it; '' without one. */
+const callerOf = (header: string | string[] | Buffer | undefined): string =>
+  /URI=([^;,]+)/.exec(String(header))?.[1] ?? '';
 
-/** `?status=`, `?delay=` (ms) and `?bytes=`; PUT /fail?on=true makes every further answer a 503. */
-function answer(method: string, target: string, headers: IncomingHttpHeaders, protocol: string): Answer {
-  const url = new URL(target, 'http://server');
-  if (method === 'PUT' && url.pathname === '/fail') failing = url.searchParams.get('on') === 'true';
-  else if (failing) return { status: 503, delayMs: 0, body: JSON.stringify({ pod, failing }) };
-  const caller = /URI=([^;,]+)/.exec(String(headers['x-forwarded-client-cert'] ?? ''))?.[1] ?? '';
-  const version = process.env.VERSION ?? '';
-  const padding = 'x'.repeat(Number(url.searchParams.get('bytes') ?? 0));
-  return {
-    status: Number(url.searchParams.get('status') ?? 200),
-    delayMs: Number(url.searchParams.get('delay') ?? 0),
-    body: JSON.stringify({ pod, version, protocol, method, path: target, caller, headers, padding }),
-  };
+class Application {
+  readonly #pod = process.env.HOSTNAME ?? '';
+  readonly #version = process.env.VERSION ?? '';
+  readonly #tcp: TcpServer[] = [];
+  #failing = process.env.FAIL === 'true';
+  #requests = 0;
+
+  /** `PUT /fail`: every further answer is a 503, and health says so. `PUT /close`: TCP ports are no longer served. */
+  #control(url: URL): void {
+    if (url.pathname === '/fail') this.#failing = url.searchParams.get('on') === 'true';
+    if (url.pathname === '/close') for (const server of this.#tcp) server.close();
+  }
+
+  /** `?status=`, `?delay=` in milliseconds, and `?bytes=` to add to the body. */
+  answer(method: string, target: string, headers: IncomingHttpHeaders, protocol: string): Answer {
+    const url = new URL(target, 'http://server');
+    if (method === 'PUT') this.#control(url);
+    else if (this.#failing)
+      return { status: 503, delayMs: 0, body: JSON.stringify({ pod: this.#pod, failing: true }) };
+    this.#requests++;
+    const told = {
+      pod: this.#pod,
+      version: this.#version,
+      protocol,
+      method,
+      path: target,
+      caller: callerOf(headers['x-forwarded-client-cert']),
+      headers,
+      padding: 'x'.repeat(Number(url.searchParams.get('bytes') ?? 0)),
+    };
+    return {
+      status: Number(url.searchParams.get('status') ?? 200),
+      delayMs: Number(url.searchParams.get('delay') ?? 0),
+      body: JSON.stringify(told),
+    };
+  }
+
+  http1(): Server {
+    const server = createServer((request, response) => {
+      const { method = '', url = '', headers } = request;
+      request.resume();
+      if (url === '/metrics') {
+        response.end(
+          `# TYPE test_app_requests_total counter\ntest_app_requests_total{version="${this.#version}"} ${this.#requests}\n`,
+        );
+        return;
+      }
+      const { status, delayMs, body } = this.answer(method, url, headers, `HTTP/${request.httpVersion}`);
+      const send = (): void => {
+        response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+      };
+      if (delayMs === 0) send();
+      else setTimeout(send, delayMs);
+    });
+    server.keepAliveTimeout = 60_000;
+    const sockets = new WebSocketServer({ server, path: '/ws' });
+    sockets.on('connection', socket =>
+      socket.on('message', (data, isBinary) => socket.send(data, { binary: isBinary })),
+    );
+    return server;
+  }
+
+  http2(): ReturnType<typeof createHttp2Server> {
+    return createHttp2Server((request, response) => {
+      const { status, delayMs, body } = this.answer(request.method, request.url, request.headers, 'HTTP/2');
+      setTimeout(() => response.writeHead(status, { 'content-type': 'application/json' }).end(body), delayMs);
+    });
+  }
+
+  grpc(): GrpcServer {
+    const server = new GrpcServer();
+    server.addService(echoService.definition, echoService.implementation(this.#pod, callerOf));
+    server.addService(
+      healthService.definition,
+      healthService.implementation(() => !this.#failing),
+    );
+    return server;
+  }
+
+  listenTcp(): void {
+    for (const port of TCP_PORTS) {
+      const server = createTcpServer({ allowHalfOpen: true }, socket => {
+        socket.write(BANNER);
+        socket.pipe(socket);
+        socket.on('error', () => socket.destroy());
+      });
+      this.#tcp.push(server.listen(port));
+    }
+  }
 }
 
 export function serve(): void {
-  const http1 = createServer((request, response) => {
-    const { status, delayMs, body } = answer(
-      request.method ?? '',
-      request.url ?? '',
-      request.headers,
-      'HTTP/1.1',
-    );
-    request.resume();
-    setTimeout(() => response.writeHead(status, { 'content-type': 'application/json' }).end(body), delayMs);
-  });
-  const sockets = new WebSocketServer({ server: http1, path: '/ws' });
-  sockets.on('connection', socket => socket.on('message', data => socket.send(data)));
-  const http2 = createHttp2Server((request, response) => {
-    const { status, delayMs, body } = answer(request.method, request.url, request.headers, 'HTTP/2');
-    setTimeout(() => response.writeHead(status, { 'content-type': 'application/json' }).end(body), delayMs);
-  });
-  const tcp = createTcpServer(socket => {
-    socket.write(BANNER);
-    socket.pipe(socket);
-    socket.on('error', () => socket.destroy());
-  });
-  const grpc = new GrpcServer();
-  grpc.addService(echoService.definition, echoService.implementation(pod));
-  grpc.addService(healthService.definition, healthService.implementation());
-  grpc.bindAsync('0.0.0.0:9000', ServerCredentials.createInsecure(), error => {
+  const application = new Application();
+  const http1 = application.http1().listen(8080);
+  application.http2().listen(8081);
+  application.listenTcp();
+  application.grpc().bindAsync('0.0.0.0:9000', ServerCredentials.createInsecure(), error => {
     if (error !== null) throw error;
   });
-  http1.keepAliveTimeout = 60_000;
-  http1.listen(8080);
-  http2.listen(8081);
-  tcp.listen(6000);
-  // Kubernetes removes the endpoint at the same time: go on serving for a moment, then finish what is there.
   process.on('SIGTERM', () => {
-    setTimeout(
-      () => {
-        http1.close(() => process.exit(0));
-        http1.closeIdleConnections();
-        setTimeout(() => process.exit(0), 5000).unref();
-      },
-      Number(process.env.LINGER_MS ?? 0),
-    );
+    http1.close(() => process.exit(0));
+    setTimeout(() => process.exit(0), 5000).unref();
   });
 }

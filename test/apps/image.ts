@@ -1,0 +1,48 @@
+/**
+ * The image of the test application: Node.js, curl and a shell, and the bundle in /app. It is made and imported once
+ * before all cluster tests, unless TULLE_TEST_IMAGE names one that the cluster has already.
+ */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { build } from 'esbuild';
+import { hasKit, kit } from '../cluster/harness/images.ts';
+import { must } from '../cluster/harness/run.ts';
+
+export const testImage = process.env.TULLE_TEST_IMAGE ?? 'localhost/tulle-test:dev';
+
+/** Bundles the application into a directory: main.js, and a chunk for each role. */
+export async function bundle(outdir: string): Promise<void> {
+  await build({
+    entryPoints: [join(import.meta.dirname, 'main.ts')],
+    outdir,
+    bundle: true,
+    splitting: true,
+    format: 'esm',
+    platform: 'node',
+    target: 'node26',
+    outExtension: { '.js': '.mjs' },
+    // CommonJS dependencies ask for Node's modules with require, which a module does not have.
+    banner: {
+      js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);",
+    },
+    logLevel: 'warning',
+  });
+}
+
+/** vitest's globalSetup, after the one that makes sure of the cluster. */
+export async function setup(): Promise<void> {
+  if (process.env.TULLE_TEST_IMAGE !== undefined) return;
+  if (!hasKit()) throw new Error('TULLE_TEST_IMAGE must name an image of test/apps that the cluster has');
+  const directory = mkdtempSync(join(tmpdir(), 'tulle-test-image-'));
+  try {
+    const root = join(directory, 'root');
+    await bundle(join(directory, 'app'));
+    const paths = [`${process.execPath}=/usr/local/bin/node`, '/usr/bin/curl', `${directory}/app=/app`];
+    await must(join(kit, 'rootfs'), [root, ...paths]);
+    const start = ['/usr/local/bin/node', '/app/main.mjs'];
+    await must(join(kit, 'image'), ['-u', '1000:1000', '-w', '/tmp', testImage, root, ...start]);
+  } finally {
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
