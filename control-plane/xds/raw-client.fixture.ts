@@ -98,6 +98,13 @@ export class RawClient {
     );
   }
 
+  /** A stream on which a test sends bytes that are no message. */
+  sotwBytes(): RawStream<Buffer, Buffer> {
+    const { path } = aggregatedDiscoveryService.streamAggregatedResources;
+    const identity = (bytes: Buffer): Buffer => bytes;
+    return new RawStream(this.#client.makeBidiStreamRequest(path, identity, identity));
+  }
+
   close(): void {
     this.#client.close();
   }

@@ -107,7 +107,10 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     const isSame = changed === 0 && removed === 0;
     if (!forced && (isSame || versionOf([...next.values()]) === this.#rejected)) return null;
     const fresh = [...next].filter(([name, { version }]) => this.#last.get(name)?.version !== version);
-    for (const held of this.names.held.values()) held.forced = false;
+    for (const [name, held] of this.names.held) {
+      held.forced = false;
+      held.sent = next.get(name)?.version ?? '';
+    }
     this.#answerDue = false;
     this.#last = next;
     const missing = [...this.names.held.keys()].filter(name => !next.has(name));
