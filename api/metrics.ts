@@ -112,6 +112,11 @@ export const metricNames = {
     type: 'gauge',
     help: 'Unix time at which the certificate of the sidecar ends.',
   },
+  applicationUp: {
+    name: 'tulle_application_metrics_up',
+    type: 'gauge',
+    help: "1 if the application's own metrics could be merged into the last scrape.",
+  },
   overflowSeries: {
     name: 'tulle_metric_series_overflow_total',
     type: 'counter',

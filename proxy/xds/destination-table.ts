@@ -4,6 +4,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Destination, Destinations, InboundState, Resolution } from '../cluster/destination.ts';
 import type { ServiceCounters } from '../cluster/service-counters.ts';
 import type { InboundListenerConfig } from '../listener/listener-config.ts';
+import type { RoutesConfig } from '../route/route-config.ts';
 import type { AdsClient } from './ads-client.ts';
 import { ClusterTable } from './cluster-table.ts';
 import type { ListenerConfig } from './decode/listeners.ts';
@@ -134,9 +135,12 @@ export class DestinationTable implements Destinations, InboundState {
   }
 
   /** What is held, for people: names, versions, states. */
-  describe(): { destinations: DescribedDestination[]; clusters: Cluster[] } {
-    const destinations = [...this.#entries.values()].map(entry => describeEntry(entry));
-    return { destinations, clusters: [...this.#clusters.all()] };
+  describe(): { destinations: DescribedDestination[]; routes: RoutesConfig[]; clusters: Cluster[] } {
+    return {
+      destinations: [...this.#entries.values()].map(describeEntry),
+      routes: [...this.#routes.all()],
+      clusters: [...this.#clusters.all()],
+    };
   }
 
   #register<T>(

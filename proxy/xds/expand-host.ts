@@ -14,3 +14,18 @@ export function expandHost(host: string, namespace: string, clusterDomain: strin
   if (labels.length === 3 && labels[2] === 'svc') return `${name}.${clusterDomain}`;
   return name;
 }
+
+/** Hosts that are remembered; an application that calls more pays for the expansion each time. */
+const MAX_REMEMBERED = 1000;
+
+/** {@link expandHost} for one pod, remembered: it is asked for every request. */
+export function hostExpansion(namespace: string, clusterDomain: string): (host: string) => string {
+  const known = new Map<string, string>();
+  return host => {
+    const remembered = known.get(host);
+    if (remembered !== undefined) return remembered;
+    const expanded = expandHost(host, namespace, clusterDomain);
+    if (known.size < MAX_REMEMBERED) known.set(host, expanded);
+    return expanded;
+  };
+}

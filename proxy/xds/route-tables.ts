@@ -24,6 +24,10 @@ export class RouteTables {
     this.#configs.set(config.name, config);
   }
 
+  all(): Iterable<RoutesConfig> {
+    return this.#configs.values();
+  }
+
   forget(name: string): void {
     this.#configs.delete(name);
     this.#compiled.delete(name);
