@@ -33,6 +33,11 @@ export interface ExchangeContext {
 /** What differs between requests that leave the pod and requests that reach it. */
 export interface Direction {
   readonly name: 'inbound' | 'outbound';
+  /**
+   * Tries again when an endpoint cannot be connected to. Towards the application there is nobody else to try, and the
+   * client's sidecar tries elsewhere: retries at two hops would multiply.
+   */
+  readonly retriesConnections: boolean;
   /** Says where the request goes: calls `forward`, `reply` or `fail` of the exchange once, now or later. */
   direct(exchange: Exchange): void;
   /** The kind of connection on which the request travels to the endpoint. */

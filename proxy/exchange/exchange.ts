@@ -241,9 +241,13 @@ export class Exchange implements RequestReceiver, TimerOwner {
 
   /** The attempt has given no answer. */
   #attemptFailed(failure: AttemptFailure): void {
-    if (failure.reason !== null && this.#retry(failure.reason, failure.outcome, 0, -1, -1)) return;
+    const { reason } = failure;
+    const again = reason !== null && (reason !== 'connect-failed' || this.direction.retriesConnections);
+    if (again && this.#retry(reason, failure.outcome, 0, -1, -1)) return;
     this.#settle(failure.outcome);
-    this.fail(this.attempts > 1 ? 'RETRIES_EXHAUSTED' : failure.code);
+    // Where the route has a policy its end is the news; otherwise the cause is.
+    const retry = this.forwardRoute?.retry ?? null;
+    this.fail(retry !== null && this.attempts > 1 ? 'RETRIES_EXHAUSTED' : failure.code);
   }
 
   /** Begins another attempt if policy and budget allow it; false if not. */

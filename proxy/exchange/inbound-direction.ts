@@ -81,6 +81,7 @@ export class InboundContext {
 /** Requests that reach the pod: to the application, with the proved identity of the client. */
 export class InboundDirection implements Direction {
   readonly name = 'inbound';
+  readonly retriesConnections = false;
   readonly #edges: OwnEdges;
 
   constructor(edges: OwnEdges) {

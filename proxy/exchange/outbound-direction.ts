@@ -51,6 +51,7 @@ export interface OutboundDirectionOptions {
 /** Requests that leave the pod: route, backend, endpoint. */
 export class OutboundDirection implements Direction {
   readonly name = 'outbound';
+  readonly retriesConnections = true;
   readonly #options: OutboundDirectionOptions;
 
   constructor(options: OutboundDirectionOptions) {

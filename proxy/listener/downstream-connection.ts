@@ -32,7 +32,6 @@ export class DownstreamConnection implements TransportUser {
   /** Hands the connection on, with what was read of it. */
   serve(stage: Stage, bytes: Buffer): void {
     this.stage = stage;
-    if (this.#set.draining) stage.drain();
     if (bytes.length > 0) stage.receive(bytes);
   }
 
@@ -71,8 +70,7 @@ const NOT_STARTED: Stage = {
 export class ConnectionSet {
   readonly #connections = new Set<DownstreamConnection>();
   readonly #max: number;
-  /** Since {@link drain}: new connections are drained as soon as they are served. */
-  draining = false;
+  #draining = false;
 
   /** `max`: connections at once; more are refused. */
   constructor(max: number) {
@@ -99,12 +97,14 @@ export class ConnectionSet {
   tick(nowMs: number, unix: number): void {
     for (const connection of this.#connections) {
       connection.stage.tick(nowMs);
+      // Those that came since: told a moment later than at once, so that a client which does not know yet is served.
+      if (this.#draining) connection.stage.drain();
       if (unix >= connection.expiresAt) connection.stage.destroy();
     }
   }
 
   drain(): void {
-    this.draining = true;
+    this.#draining = true;
     for (const connection of this.#connections) connection.stage.drain();
   }
 

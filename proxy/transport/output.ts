@@ -20,6 +20,8 @@ export interface OutputSink {
 export class FlushQueue {
   #outputs: Output[] = [];
   #spare: Output[] = [];
+  /** Scratch space that no output is using, last used first. */
+  readonly #scratch: Buffer[] = [];
   #scheduled = false;
   readonly #run = (): void => {
     const outputs = this.#outputs;
@@ -29,6 +31,15 @@ export class FlushQueue {
     outputs.length = 0;
     this.#spare = outputs;
   };
+
+  /** Lends scratch space, so that an idle connection holds none and busy ones use what is warm. */
+  borrow(): Buffer {
+    return this.#scratch.pop() ?? Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  }
+
+  giveBack(scratch: Buffer): void {
+    if (this.#scratch.length < KEEP_BUFFERS && scratch.length <= KEEP_BYTES) this.#scratch.push(scratch);
+  }
 
   add(output: Output): void {
     this.#outputs.push(output);
@@ -43,10 +54,12 @@ const INITIAL_BYTES = 4096;
 const NONE = Buffer.alloc(0);
 /** A buffer that grew beyond this is not kept after a flush. */
 const KEEP_BYTES = 65_536;
+/** As many connections write in one turn without allocating. */
+const KEEP_BUFFERS = 64;
 
 export class Output {
   /** Scratch space: bytes [0, end) are waiting. Call {@link ensure} before writing into it. */
-  bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  bytes: Buffer = NONE;
   end = 0;
   /** Bytes that the sink holds and the operating system has not taken. Updated by flush and by {@link taken}. */
   pending = 0;
@@ -103,9 +116,15 @@ export class Output {
   /** Makes room for `size` more bytes and schedules a flush; the caller writes at `end` and advances it. */
   ensure(size: number): void {
     if (!this.#scheduled) this.#schedule();
+    if (this.end + size > this.bytes.length) this.#grow(size);
+  }
+
+  #grow(size: number): void {
+    if (this.bytes === NONE) this.bytes = this.#queue.borrow();
     if (this.end + size <= this.bytes.length) return;
     const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.end + size));
     this.bytes.copy(grown, 0, 0, this.end);
+    this.#queue.giveBack(this.bytes);
     this.bytes = grown;
   }
 
@@ -144,6 +163,13 @@ export class Output {
     this.#scheduled = false;
     this.#deliver();
     if (!this.#closed) this.#progressed();
+    if (this.end === 0) this.#release();
+  }
+
+  #release(): void {
+    if (this.bytes === NONE) return;
+    this.#queue.giveBack(this.bytes);
+    this.bytes = NONE;
   }
 
   /**
@@ -194,7 +220,7 @@ export class Output {
       bytes.copy(copy, 0, 0, end);
       return copy;
     }
-    this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    this.bytes = NONE;
     return bytes.subarray(0, end);
   }
 

@@ -135,7 +135,7 @@ export class TcpClient {
   }
 
   #changed(): void {
-    for (const check of [...this.#waiting]) check();
+    for (const check of this.#waiting) check();
   }
 
   /** Resolves when the condition holds; the test's own timeout is the limit. */

@@ -139,11 +139,12 @@ describe.each(ways)('HTTP/2, %s', way => {
     const app = await http2App(stream => {
       stream.respond({ ':status': 200 });
       stream.write('half');
-      setTimeout(() => stream.close(2), 10);
+      setTimeout(() => stream.destroy(new Error('broken')), 10);
     });
     const client = session(await orders(testMesh(), way, app));
     const stream = client.request({ ':path': '/' });
     stream.on('error', () => {});
+    stream.resume();
     await new Promise(resolve => stream.on('close', resolve));
     expect(stream.rstCode).not.toBe(0);
   });
