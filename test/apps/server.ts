@@ -34,9 +34,13 @@ class Application {
   #failing = process.env.FAIL === 'true';
   #requests = 0;
 
-  /** `PUT /fail`: every further answer is a 503, and health says so. `PUT /close`: TCP ports are no longer served. */
+  /**
+   * `PUT /fail?on=true`: every further answer is a 503, and health says so. `PUT /close`: the TCP ports are no longer
+   * served. `PUT /crash`: the process ends at once, without an answer.
+   */
   #control(url: URL): void {
     if (url.pathname === '/fail') this.#failing = url.searchParams.get('on') === 'true';
+    if (url.pathname === '/crash') process.exit(1);
     if (url.pathname === '/close') for (const server of this.#tcp) server.close();
   }
 
