@@ -100,8 +100,8 @@ export class MeshIndex {
     const after = this.#mesh.workloads.get(id);
     if (before === after) return;
     touched.add(`workload/${id}`);
+    // A Service that did not select the pod before has read the pod itself (MeshReader.workloadBehind).
     for (const service of before?.services ?? []) touched.add(`endpoints/${service}`);
-    for (const service of after?.services ?? []) touched.add(`endpoints/${service}`);
     moveAddresses(this.#workloads, before?.addresses, after?.addresses, id, touched);
   }
 
