@@ -278,7 +278,7 @@ export class Multiplexer implements FrameHandler {
     this.#giveBack(octets);
     if (!stream.receiving) return;
     stream.consumedBytes += octets;
-    if (stream.consumedBytes * 2 < this.streamWindowBytes) return;
+    if (stream.consumedBytes * 2 < this.limits.streamWindowBytes) return;
     this.writer.windowUpdate(stream.id, stream.consumedBytes);
     stream.receiveWindow += stream.consumedBytes;
     stream.consumedBytes = 0;

@@ -32,14 +32,17 @@ class Peer {
   now = 0;
   readonly limits: Http2Limits;
 
-  constructor(limits: Partial<Http2Limits>) {
+  readonly #workspace: Http2Workspace;
+
+  constructor(limits: Partial<Http2Limits>, workspace: Http2Workspace) {
+    this.#workspace = workspace;
     this.limits = { ...UNTRUSTED_LIMITS, ...limits };
   }
 
   /** Options that both kinds of connection take. */
   protected base() {
     const { transport, observer, limits } = this;
-    return { transport, observer, limits, workspace: new Http2Workspace(), clock: () => this.now };
+    return { transport, observer, limits, workspace: this.#workspace, clock: () => this.now };
   }
 
   /** Frames that were sent since the last call. */
@@ -64,8 +67,13 @@ export class ServerUnderTest extends Peer {
   readonly connection: Http2ServerConnection;
 
   /** @param greeted the client has sent its preface and SETTINGS already */
-  constructor(limits: Partial<Http2Limits> = {}, options: RecordingHandlerOptions = {}, greeted = true) {
-    super(limits);
+  constructor(
+    limits: Partial<Http2Limits> = {},
+    options: RecordingHandlerOptions = {},
+    greeted = true,
+    workspace = new Http2Workspace(),
+  ) {
+    super(limits, workspace);
     this.handler = new RecordingHandler(options);
     this.connection = new Http2ServerConnection({
       ...this.base(),
@@ -93,8 +101,12 @@ export class ClientUnderTest extends Peer {
   readonly connection: Http2ClientConnection;
 
   /** @param peerSettings what the server says at once: identifier, value, ...; null: it says nothing yet */
-  constructor(limits: Partial<Http2Limits> = {}, peerSettings: number[] | null = []) {
-    super(limits);
+  constructor(
+    limits: Partial<Http2Limits> = {},
+    peerSettings: number[] | null = [],
+    workspace = new Http2Workspace(),
+  ) {
+    super(limits, workspace);
     this.connection = new Http2ClientConnection({ ...this.base(), owner: this.owner });
     this.transport.takeText();
     if (peerSettings === null) return;
