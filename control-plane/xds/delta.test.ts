@@ -307,6 +307,50 @@ describe('a delta stream', () => {
   });
 });
 
+describe('the wildcard of a delta stream', () => {
+  const envoy = { id: 'envoy-1', userAgentName: 'envoy' };
+  const other = 'service/default/other:80';
+  const pod = 'pod/default/echo-1:8080';
+
+  it('stays when names are added, and names stay when it goes', async () => {
+    stream.send({ node: envoy, typeUrl: cluster });
+    const all = await stream.next();
+    expect(names(all)).toEqual([name, other]);
+    ack(all);
+    stream.send({ typeUrl: cluster, resourceNamesSubscribe: [pod] });
+    const added = await stream.next();
+    expect(names(added)).toEqual([pod]);
+    ack(added);
+    store.set({ ...parts(), services: [...(parts().services ?? []), service('third')] });
+    const third = await stream.next();
+    expect(names(third)).toEqual(['service/default/third:80']);
+    ack(third);
+    stream.send({ typeUrl: cluster, resourceNamesUnsubscribe: ['*'] });
+    expect(await fence()).toEqual([]);
+    store.set(parts());
+    expect(await fence()).toEqual([]);
+    store.set({ ...parts(), workloads: [] });
+    expect(await stream.next()).toMatchObject({ resources: [], removedResources: [pod] });
+  });
+
+  it('sends again a name that it covers and that is unsubscribed, and names what is gone', async () => {
+    stream.send({ node: envoy, typeUrl: cluster, resourceNamesSubscribe: ['*', name] });
+    ack(await stream.next());
+    stream.send({ typeUrl: cluster, resourceNamesUnsubscribe: [name] });
+    const again = await stream.next();
+    expect(names(again)).toEqual([name]);
+    ack(again);
+    store.set({ ...parts(), services: [service('echo', { addresses: ['10.0.0.1'] })] });
+    expect(await stream.next()).toMatchObject({ resources: [], removedResources: [other] });
+  });
+
+  it('is answered even if there is nothing', async () => {
+    store.set({});
+    stream.send({ node: envoy, typeUrl: cluster, resourceNamesSubscribe: ['*'] });
+    expect(await stream.next()).toMatchObject({ resources: [], removedResources: [] });
+  });
+});
+
 describe('a server without a complete state', () => {
   it('answers nothing before the first one', async () => {
     const empty = new FixtureStore(null);
