@@ -11,6 +11,8 @@ import { peerIdentity } from './peer-certificate.ts';
 
 const BACKOFF_BASE_MS = 200;
 const BACKOFF_MAX_MS = 20_000;
+/** Without a valid certificate nothing can be served, so that asks more often. */
+const URGENT_MAX_MS = 1000;
 
 /** Renewal is due between 45 % and 55 % of the life: sidecars that started together come apart. */
 const RENEW_FROM = 0.45;
@@ -92,7 +94,8 @@ export class CertificateSource implements IdentitySource {
       outcome.kind === 'failed' ? outcome.reason : this.#accept(outcome.certificate, keys.privateKey);
     this.#failure = problem;
     if (problem !== '') {
-      const retryMs = Math.round(this.#backoff.next());
+      const isValid = this.#current !== null && this.#current.notAfter > clock.unix();
+      const retryMs = Math.round(Math.min(this.#backoff.next(), isValid ? BACKOFF_MAX_MS : URGENT_MAX_MS));
       log.warn({ reason: problem, retryMs, has: this.#describe() }, 'no new certificate');
       this.#cancel = clock.after(retryMs, () => void this.#renew());
       return;
