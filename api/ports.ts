@@ -19,5 +19,11 @@ export const ports = {
   admin: 14020,
 } as const;
 
+/**
+ * Source of the sidecar's connections to an application that listens on the pod's own address only. The redirection tells
+ * by it that they are for the application: without it they would come back to the sidecar, again and again.
+ */
+export const applicationSource = '127.0.0.6';
+
 /** User and group of the sidecar; its own connections are told from the application's by the uid. */
 export const proxyUid = 14337;

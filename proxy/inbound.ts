@@ -39,7 +39,9 @@ export interface InboundOptions {
 export function createInbound(path: DataPath, options: InboundOptions): Stack {
   const { clock, random, wheel, log, accessLog, edges, transport, metrics, identity, inbound } = path;
   const { originalDestination, isOwn, connectTimeoutMs } = options;
-  const upstream = path.upstream(originalDestination === null ? '' : options.podIp);
+  // IPv6 has no source address to tell these connections by: see `applicationSource`.
+  const hasFallback = originalDestination !== null && !options.podIp.includes(':');
+  const upstream = path.upstream(hasFallback ? options.podIp : '');
   const connections = new ConnectionSet(options.maxConnections);
 
   const direction = new InboundDirection(edges);

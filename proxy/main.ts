@@ -1,4 +1,5 @@
 /** The sidecar. Composition only: settings, build, listen, and drain on SIGTERM. */
+import { applicationSource } from '../api/ports.ts';
 import { version } from '../api/version.ts';
 import { systemClock } from '../runtime/clock.ts';
 import { Lifecycle } from '../runtime/lifecycle.ts';
@@ -16,7 +17,7 @@ import { createInbound } from './inbound.ts';
 import { createOriginalDestination } from './listener/original-destination.ts';
 import type { Stack } from './listener/stack.ts';
 import { createOutbound } from './outbound.ts';
-import { type Bound, ownAddresses } from './own-addresses.ts';
+import { type ApplicationAddress, type Bound, ownAddresses } from './own-addresses.ts';
 import { AccessLog } from './telemetry/access-log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { hostExpansion } from './xds/expand-host.ts';
@@ -26,14 +27,18 @@ const MAX_CONNECTIONS = 10_000;
 /** After the drain, for what remains to be closed. */
 const CLOSE_MS = 1000;
 
+/** Loopback first; then the pod's address, from a source that the redirection lets through, which IPv6 has not. */
+function byRedirection(loopback: string, podIp: string): ApplicationAddress[] {
+  const first = { address: loopback };
+  return podIp.includes(':') ? [first] : [first, { address: podIp, source: applicationSource }];
+}
+
 /** Where the application listens on a port, for probes: by redirection on this host, else where it was said to be. */
-function applicationAddresses(config: SidecarConfig): (port: number) => Bound[] {
+function applicationAddresses(config: SidecarConfig): (port: number) => (ApplicationAddress & Bound)[] {
   const { mode, podIp, inboundListeners } = config;
   if (mode === 'redirect') {
-    return port => [
-      { address: '127.0.0.1', port },
-      { address: podIp, port },
-    ];
+    const redirected = byRedirection('127.0.0.1', podIp);
+    return port => redirected.map(at => ({ ...at, port }));
   }
   return port => {
     const listener = inboundListeners.find(listener => listener.port === port);
@@ -51,7 +56,8 @@ function applicationScraper(
   const { hostname } = appMetrics;
   const said = hostname.startsWith('[') ? hostname.slice(1, -1) : hostname;
   // By redirection, an application that listens on the pod's address alone is found there.
-  return new ApplicationScraper(context, appMetrics, mode === 'redirect' ? [said, podIp] : [said]);
+  const addresses = mode === 'redirect' ? byRedirection(said, podIp) : [{ address: said }];
+  return new ApplicationScraper(context, appMetrics, addresses);
 }
 
 /** Runs until SIGTERM. Rejects with a SettingsError if the environment is not valid, or if it cannot listen. */

@@ -3,6 +3,13 @@ export interface Bound {
   readonly port: number;
 }
 
+/** Where an application may listen. */
+export interface ApplicationAddress {
+  readonly address: string;
+  /** To be called from there (`applicationSource`); from anywhere if absent. */
+  readonly source?: string;
+}
+
 /**
  * Whether an address is one of the proxy's own ports, to which nothing is passed on: it would call itself in a circle, and
  * the application would reach the admin port through it as if it came from here.

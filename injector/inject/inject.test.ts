@@ -1,8 +1,10 @@
 import { readdirSync, readFileSync } from 'node:fs';
+import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parse, stringify } from 'yaml';
 import { readAnnotations, resolveAnnotations } from '../../api/annotations.ts';
 import { sidecarSettings } from '../../api/sidecar.ts';
+import { parseProbes } from '../../proxy/config/probe-table.ts';
 import { readSettings } from '../../runtime/settings.ts';
 import type { Container, Pod } from '../pod.ts';
 import type { MeshFacts } from './containers.ts';
@@ -138,6 +140,48 @@ test('probes stay with rewrite-probes disabled', () => {
   );
   expect(containerOf(pod, 'app').livenessProbe).toEqual(livenessProbe);
   expect(env(pod, 'tulle-sidecar').TULLE_PROBES).toBe('{}');
+});
+
+test('no probe that the API server accepts makes an environment that the sidecar refuses', () => {
+  const action = fc.record(
+    {
+      path: fc.oneof(fc.constantFrom('', 'x', '/a b', '/ü', '/?a=1#b'), fc.string()),
+      port: fc.integer({ min: 1, max: 65_535 }),
+      scheme: fc.constantFrom('HTTP', 'HTTPS'),
+      httpHeaders: fc.array(
+        fc.record({
+          name: fc.constantFrom('Host', 'x-y', 'a_b'),
+          value: fc.oneof(fc.constant(' x'), fc.string(), fc.constant('\n')),
+        }),
+        { maxLength: 2 },
+      ),
+    },
+    { requiredKeys: ['port'] },
+  );
+  const seconds = fc.integer({ min: 1, max: 100_000 });
+  const grace = fc.integer({ min: 0, max: 100_000 });
+  fc.assert(
+    fc.property(
+      action,
+      action,
+      seconds,
+      grace,
+      (probe, hook, timeoutSeconds, terminationGracePeriodSeconds) => {
+        const given = simple({
+          readinessProbe: { httpGet: probe, timeoutSeconds },
+          lifecycle: { preStop: { httpGet: hook } },
+        });
+        const { pod } = injectWithAnnotations({
+          ...given,
+          spec: { ...given.spec, terminationGracePeriodSeconds },
+        });
+        const problems: string[] = [];
+        parseProbes(env(pod, 'tulle-sidecar').TULLE_PROBES ?? '', problems);
+        expect(problems).toEqual([]);
+      },
+    ),
+    { numRuns: 500 },
+  );
 });
 
 function scraped(annotations: Record<string, string>, container: Partial<Container> = {}) {

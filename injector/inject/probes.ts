@@ -26,11 +26,22 @@ function resolvePort(port: HttpGetAction['port'], container: Container): number 
   return container.ports?.find(({ name }) => name === port)?.containerPort ?? null;
 }
 
+/** Longest that the sidecar gives a probe. */
+const MAX_TIMEOUT_SECONDS = 86_400;
+
+/** What the kubelet would have to encode or clean up first is left to it. */
+function isPlain({ path = '/', httpHeaders = [] }: HttpGetAction): boolean {
+  return (
+    /^[\x21-\x7e]*$/.test(path) &&
+    httpHeaders.every(({ value }) => /^[\x20-\x7e\t]*$/.test(value) && value === value.trim())
+  );
+}
+
 /** The action with its port as a number; null if it stays as it is: `exec`, another host, or an unknown port. */
 function target(action: Probe | Handler, container: Container): ProbeTarget | null {
   if (action.httpGet !== undefined) {
     const port = resolvePort(action.httpGet.port, container);
-    return port === null || action.httpGet.host !== undefined
+    return port === null || action.httpGet.host !== undefined || !isPlain(action.httpGet)
       ? null
       : { httpGet: { path: '/', scheme: 'HTTP', ...action.httpGet, port } };
   }
@@ -67,7 +78,8 @@ export function rewriteProbes(container: Container, earlier: ProbeTable, hookSec
     timeoutSeconds: number,
   ): HttpGetAction | null => {
     if (found === null) return null;
-    if (!isRewritten(found, path)) table[path] = { ...found, timeoutSeconds };
+    const seconds = Math.min(Math.max(timeoutSeconds, 1), MAX_TIMEOUT_SECONDS);
+    if (!isRewritten(found, path)) table[path] = { ...found, timeoutSeconds: seconds };
     else if (Object.hasOwn(earlier, path)) table[path] = earlier[path];
     else return null;
     return adminGet(path);

@@ -15,6 +15,7 @@ test('golden: no settings', () => {
 :TULLE_OUTBOUND - [0:0]
 -A TULLE_INBOUND -p tcp --dport 14020 -j RETURN
 -A TULLE_INBOUND -p tcp -j REDIRECT --to-ports 14006
+-A TULLE_OUTBOUND -s 127.0.0.6/32 -o lo -j RETURN
 -A TULLE_OUTBOUND ! -d 127.0.0.0/8 -o lo -m owner --uid-owner 14337 -j TULLE_INBOUND
 -A TULLE_OUTBOUND -m owner --uid-owner 14337 -j RETURN
 -A TULLE_OUTBOUND -o lo -j RETURN
@@ -59,6 +60,7 @@ const saved = `*nat
 -A OUTPUT -p tcp -j TULLE_OUTBOUND
 -A TULLE_INBOUND -p tcp -m tcp --dport 14020 -j RETURN
 -A TULLE_INBOUND -p tcp -j REDIRECT --to-ports 14006
+-A TULLE_OUTBOUND -s 127.0.0.6/32 -o lo -j RETURN
 -A TULLE_OUTBOUND ! -d 127.0.0.0/8 -o lo -m owner --uid-owner 14337 -j TULLE_INBOUND
 -A TULLE_OUTBOUND -m owner --uid-owner 14337 -j RETURN
 -A TULLE_OUTBOUND -o lo -j RETURN
@@ -75,7 +77,7 @@ test('what is missing is named', () => {
   expect(missingRules(full, 'ipv4', saved.replace('-A OUTPUT -p tcp -j TULLE_OUTBOUND\n', ''))).toEqual([
     'OUTPUT has no rule -p tcp -j TULLE_OUTBOUND',
     'chain TULLE_INBOUND has 2 rules instead of 4',
-    'chain TULLE_OUTBOUND has 4 rules instead of 8',
+    'chain TULLE_OUTBOUND has 5 rules instead of 9',
   ]);
 });
 

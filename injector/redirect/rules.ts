@@ -4,7 +4,9 @@
  * Incoming connections go to the sidecar's inbound port, outgoing ones to its outbound port; it reads where they were
  * going from the kernel (SO_ORIGINAL_DST). Only TCP: UDP and others pass as if there were no mesh.
  */
+
 import type { PortRange } from '../../api/annotation-values.ts';
+import { applicationSource } from '../../api/ports.ts';
 import type { Redirection } from './settings.ts';
 
 export type Family = 'ipv4' | 'ipv6';
@@ -36,6 +38,9 @@ function inboundRules({ adminPort, inboundPort, skipInboundPorts }: Redirection)
 function outboundRules(of: Redirection, family: Family): string[] {
   const sidecar = `-m owner --uid-owner ${of.proxyUid}`;
   return [
+    // The sidecar calls the application of its pod by the pod's address, which is not the same as calling a peer there.
+    // There is one loopback address in IPv6, so no second one to tell it by.
+    ...(family === 'ipv4' ? [`-s ${applicationSource}/32 -o lo -j RETURN`] : []),
     // A Service may lead back to the pod that calls it: then the sidecar calls itself, by the pod's address, and must
     // find its own inbound side there as any peer does.
     `! -d ${loopback[family]} -o lo ${sidecar} -j ${inboundChain}`,

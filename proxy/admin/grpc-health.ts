@@ -7,6 +7,7 @@ import { callOnce } from '../grpc/unary.ts';
 import { Http2ClientConnection } from '../http2/client-connection.ts';
 import { UNTRUSTED_LIMITS } from '../http2/limits.ts';
 import type { Http2Workspace } from '../http2/workspace.ts';
+import type { ApplicationAddress } from '../own-addresses.ts';
 import { SocketTransport, type TransportShared } from '../transport/socket-transport.ts';
 
 export interface HealthContext {
@@ -29,7 +30,7 @@ const noObserver = { onLimit() {}, onFault() {}, onRoundTrip() {} };
 /** grpc.health.v1.Health/Check in plaintext, as the kubelet does it (KEP-2727). Never rejects. */
 export function checkHealth(
   context: HealthContext,
-  address: string,
+  { address, source }: ApplicationAddress,
   port: number,
   service: string,
   timeoutMs: number,
@@ -39,6 +40,7 @@ export function checkHealth(
     const socket = connect({
       host: address,
       port,
+      ...(source === undefined ? {} : { localAddress: source }),
       noDelay: true,
       allowHalfOpen: true,
       onread: transport.onread(),

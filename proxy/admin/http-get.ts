@@ -20,6 +20,8 @@ export interface GetContext {
 
 export interface GetRequest {
   readonly address: string;
+  /** Local address of the connection; any if absent. */
+  readonly source?: string;
   readonly port: number;
   /** TLS without looking at the certificate, as the kubelet does it. */
   readonly tls: boolean;
@@ -42,9 +44,16 @@ const noOwner = { onCapacity() {}, onDraining() {}, onClosed() {} };
 /** One GET on a connection of its own, on the sidecar's own codec. Never rejects. */
 export function httpGet(context: GetContext, request: GetRequest): Promise<GetResult> {
   return new Promise(resolve => {
-    const { address, port, tls, timeoutMs } = request;
+    const { address, source, port, tls, timeoutMs } = request;
     const transport = new SocketTransport(context.transport, noUser);
-    const common = { host: address, port, noDelay: true, allowHalfOpen: true, onread: transport.onread() };
+    const common = {
+      host: address,
+      port,
+      ...(source === undefined ? {} : { localAddress: source }),
+      noDelay: true,
+      allowHalfOpen: true,
+      onread: transport.onread(),
+    };
     const socket = tls
       ? connectTls({ ...common, rejectUnauthorized: false } as ConnectionOptions)
       : connect(common);

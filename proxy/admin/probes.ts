@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ProbeAction, ProbeConfig, ProbeTable } from '../config/probe-table.ts';
+import type { ApplicationAddress } from '../own-addresses.ts';
 import { type AdminResponse, text } from './admin-server.ts';
 import { type Ailment, checkHealth, type HealthContext } from './grpc-health.ts';
 import { type GetContext, httpGet } from './http-get.ts';
@@ -11,7 +12,7 @@ const MAX_BODY_BYTES = 10 * 1024;
 export interface ProbeContext extends GetContext, HealthContext {
   readonly table: ProbeTable;
   /** Where the application may listen on a port, in the order in which it is tried. */
-  readonly addresses: (port: number) => readonly { readonly address: string; readonly port: number }[];
+  readonly addresses: (port: number) => readonly (ApplicationAddress & { readonly port: number })[];
 }
 
 /** Makes the probe of a path for the kubelet, which has no certificate of the mesh. */
@@ -19,8 +20,8 @@ export async function probe(context: ProbeContext, path: string): Promise<AdminR
   const config = context.table.get(path);
   if (config === undefined) return text(404, `the sidecar has no probe ${path}; see TULLE_PROBES\n`);
   let response = text(503, 'the application listens nowhere\n');
-  for (const { address, port } of context.addresses(config.action.port)) {
-    const outcome = await attempt(context, config, address, port);
+  for (const at of context.addresses(config.action.port)) {
+    const outcome = await attempt(context, config, at, at.port);
     response = outcome.response;
     if (!outcome.refused) break;
   }
@@ -41,29 +42,29 @@ const outcomeOf = (ailment: Ailment): Outcome =>
 async function attempt(
   context: ProbeContext,
   { action, timeoutMs }: ProbeConfig,
-  address: string,
+  at: ApplicationAddress,
   port: number,
 ): Promise<Outcome> {
   switch (action.kind) {
     case 'http':
-      return attemptHttp(context, action, address, port, timeoutMs);
+      return attemptHttp(context, action, at, port, timeoutMs);
     case 'tcp':
-      return outcomeOf(await connects(context.clock, address, port, timeoutMs));
+      return outcomeOf(await connects(context.clock, at, port, timeoutMs));
     case 'grpc':
-      return outcomeOf(await checkHealth(context, address, port, action.service, timeoutMs));
+      return outcomeOf(await checkHealth(context, at, port, action.service, timeoutMs));
   }
 }
 
 async function attemptHttp(
   context: ProbeContext,
   action: Extract<ProbeAction, { kind: 'http' }>,
-  address: string,
+  at: ApplicationAddress,
   port: number,
   timeoutMs: number,
 ): Promise<Outcome> {
-  const { authority, fields } = splitHost(action.fields, address, action.port);
+  const { authority, fields } = splitHost(action.fields, at.address, action.port);
   const result = await httpGet(context, {
-    address,
+    ...at,
     port,
     tls: action.tls,
     authority,
@@ -94,9 +95,18 @@ function splitHost(
   return { authority, fields };
 }
 
-function connects(clock: Clock, address: string, port: number, timeoutMs: number): Promise<Ailment> {
+function connects(
+  clock: Clock,
+  { address, source }: ApplicationAddress,
+  port: number,
+  timeoutMs: number,
+): Promise<Ailment> {
   return new Promise(resolve => {
-    const socket = connect({ host: address, port });
+    const socket = connect({
+      host: address,
+      port,
+      ...(source === undefined ? {} : { localAddress: source }),
+    });
     const finish = (ailment: Ailment): void => {
       cancelTimer();
       socket.destroy();

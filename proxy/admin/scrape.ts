@@ -1,3 +1,4 @@
+import type { ApplicationAddress } from '../own-addresses.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { contentTypes, negotiate, renderMetrics } from '../telemetry/render-metrics.ts';
 import type { AdminResponse } from './admin-server.ts';
@@ -12,14 +13,14 @@ const MAX_BYTES = 4 * 1024 * 1024;
 export class ApplicationScraper {
   readonly #context: GetContext;
   readonly #url: URL;
-  readonly #addresses: readonly string[];
+  readonly #addresses: readonly ApplicationAddress[];
   /** The last try worked. */
   up = false;
   /** Why it did not; '' if it did. */
   failure = '';
 
   /** `addresses` are dialled in turn until one listens; the URL says the port, the path and the Host field. */
-  constructor(context: GetContext, url: URL, addresses: readonly string[]) {
+  constructor(context: GetContext, url: URL, addresses: readonly ApplicationAddress[]) {
     this.#context = context;
     this.#url = url;
     this.#addresses = addresses;
@@ -37,9 +38,9 @@ export class ApplicationScraper {
   async #get(): Promise<GetResult> {
     const url = this.#url;
     let result: GetResult = { kind: 'failed', refused: true, reason: 'there is no address' };
-    for (const address of this.#addresses) {
+    for (const at of this.#addresses) {
       result = await httpGet(this.#context, {
-        address,
+        ...at,
         port: url.port === '' ? 80 : Number(url.port),
         tls: false,
         authority: url.host,

@@ -1,5 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
+import { applicationSource } from '../../api/ports.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { TimerWheel } from '../exchange/timer-wheel.ts';
 import { WheelTimer } from '../exchange/timer-wheel.ts';
@@ -28,7 +29,10 @@ export interface DialContext {
 export interface DialTarget {
   /** IP address, or a host name that is resolved. */
   readonly address: string;
-  /** Tried when `address` refuses the connection, '' for none; plaintext only. */
+  /**
+   * The pod's own address, tried when `address` refuses the connection; '' for none. Plaintext only. It is called from
+   * `applicationSource`, by which the redirection knows it from a call of this pod as a peer.
+   */
   readonly fallback: string;
   readonly port: number;
   /** ALPN protocol of a TLS connection with our certificate; '' for plaintext. */
@@ -108,6 +112,7 @@ export class Dial {
     const socket = connect({
       host: address,
       port,
+      ...(address === fallback ? { localAddress: applicationSource } : {}),
       noDelay: true,
       keepAlive: true,
       keepAliveInitialDelay: KEEPALIVE_MS,

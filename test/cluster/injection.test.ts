@@ -40,8 +40,7 @@ const specOf = (object: KubernetesObject | null): Spec => (object?.spec ?? {}) a
 const initContainers = (object: KubernetesObject | null): string[] =>
   (specOf(object).initContainers ?? []).map(({ name }) => name);
 
-const admit = (of: string, options: PodOptions = {}) =>
-  create(pod(of, 'app', ['server.ts', '8080'], options), true);
+const admit = (of: string, options: PodOptions = {}) => create(pod(of, 'app', ['server'], options), true);
 
 /** The injector's own records of a pod that it has seen, by the pod's name. */
 async function reasonsFor(name: string): Promise<string[]> {
@@ -113,7 +112,7 @@ describe('pods', () => {
   });
 
   test('that were injected before are not changed again', async () => {
-    const first = await create(pod(SHOP, 'first', ['server.ts'], probed), true);
+    const first = await create(pod(SHOP, 'first', ['server'], probed), true);
     const copy = { ...(first.object as KubernetesObject) };
     copy.metadata = { ...pod(SHOP, 'copy', []).metadata, ...annotationsAndLabels(first.object) };
     const second = await create(copy, true);
@@ -123,7 +122,7 @@ describe('pods', () => {
   });
 
   test('with a container of a later webhook are injected again, and its probes are taken over too', async () => {
-    const first = await create(pod(SHOP, 'first', ['server.ts'], probed), true);
+    const first = await create(pod(SHOP, 'first', ['server'], probed), true);
     const copy = structuredClone(first.object) as KubernetesObject & { spec: { containers: object[] } };
     copy.metadata = { ...pod(SHOP, 'late', []).metadata, ...annotationsAndLabels(first.object) };
     copy.spec.containers.push({ name: 'late', image: 'x:1', livenessProbe: { tcpSocket: { port: 9 } } });
@@ -169,7 +168,7 @@ describe('pods', () => {
   });
 
   test('of a Deployment come out the same way', async () => {
-    const { spec, metadata } = pod(SHOP, 'x', ['server.ts', '8080'], { labels: { app: 'web' } });
+    const { spec, metadata } = pod(SHOP, 'x', ['server'], { labels: { app: 'web' } });
     const template = { metadata: { labels: metadata.labels }, spec };
     const deployment = {
       apiVersion: 'apps/v1',

@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/cluster/**/*.test.ts'],
-    globalSetup: ['test/cluster/harness/setup.ts'],
+    globalSetup: ['test/cluster/harness/setup.ts', 'test/apps/image.ts'],
     testTimeout: 120_000,
     hookTimeout: 180_000,
     pool: 'forks',

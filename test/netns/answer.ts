@@ -1,7 +1,7 @@
 /**
  * Serves and dials in a network namespace. `answer.ts serve ADDRESS PORT...` answers each connection with the port that
  * accepted it and the original destination; `answer.ts dial ADDRESS PORT` prints the answer, or the error's code.
- * UID in the environment is the user to become first.
+ * UID in the environment is the user to become first, SOURCE the address to dial from.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import koffi from 'koffi';
@@ -35,7 +35,13 @@ function serve(address: string, port: number): Server {
 }
 
 function dial(host: string, port: number): void {
-  const socket = connect({ host, port, timeout: 3000 });
+  const source = process.env.SOURCE;
+  const socket = connect({
+    host,
+    port,
+    timeout: 3000,
+    ...(source === undefined ? {} : { localAddress: source }),
+  });
   socket.pipe(process.stdout);
   socket.on('timeout', () => socket.destroy(new Error('timeout')));
   socket.on('error', (error: NodeJS.ErrnoException) => {

@@ -3,6 +3,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { applicationSource } from '../../api/ports.ts';
 
 const tag = process.pid.toString(36);
 const pod = `tulle-pod-${tag}`;
@@ -50,9 +51,10 @@ interface Reply {
   error?: string;
 }
 
-function dial(namespace: string, uid: number, address: string, port: number): Reply {
+function dial(namespace: string, uid: number, address: string, port: number, source?: string): Reply {
   const output = inside(namespace, [process.execPath, answer, 'dial', address, String(port)], {
     UID: String(uid),
+    ...(source === undefined ? {} : { SOURCE: source }),
   });
   return JSON.parse(output) as Reply;
 }
@@ -149,6 +151,11 @@ describe.skipIf(missing !== undefined)('redirection', () => {
     expect(dial(pod, PROXY_UID, POD6, 8080)).toMatchObject({ listener: 14006 });
     expect(direct(dial(pod, PROXY_UID, POD, 22))).toBe(22);
     expect(direct(dial(pod, PROXY_UID, POD, 14020))).toBe(14020);
+  });
+
+  test('a sidecar that calls the application by the address of the pod reaches it, and not itself', () => {
+    expect(direct(dial(pod, PROXY_UID, POD, 8080, applicationSource))).toBe(8080);
+    expect(dial(pod, PROXY_UID, POD, 9, applicationSource)).toEqual({ error: 'ECONNREFUSED' });
   });
 
   test('a second run replaces the rules, keeps those of others, and doubles nothing', () => {

@@ -1,5 +1,5 @@
 /** Namespaces of one test file, and the objects that tests put there. */
-import { appImage } from './images.ts';
+import { testImage } from '../../apps/image.ts';
 import { apply, type KubernetesObject, kubectl } from './kubectl.ts';
 
 /** A Namespace. The webhook makes the label out of the annotation. */
@@ -19,7 +19,7 @@ export interface PodOptions {
   container?: object;
 }
 
-/** A pod whose container `app` runs a script of test/cluster/apps, `['server.ts', '8080']`. */
+/** A pod whose container `app` runs a role of the test application, `['server']`. */
 export function pod(
   of: string,
   name: string,
@@ -33,7 +33,7 @@ export function pod(
     metadata: { name, namespace: of, annotations, labels },
     spec: {
       terminationGracePeriodSeconds: 5,
-      containers: [{ name: 'app', image: appImage, args, ...container }],
+      containers: [{ name: 'app', image: testImage, args, ...container }],
       ...spec,
     },
   };

@@ -1,7 +1,7 @@
-/** Once before all files: a cluster, the images, the installation. */
+/** Once before all files: a cluster, the image, the installation. */
 import { fileURLToPath } from 'node:url';
 import { systemNamespace } from '../../../api/installation.ts';
-import { hasKit, importImages, kit, tulleImage } from './images.ts';
+import { hasKit, importImage, kit, tulleImage } from './images.ts';
 import { kubectl, rolledOut } from './kubectl.ts';
 import { must, run } from './run.ts';
 
@@ -33,7 +33,7 @@ export function installManifests(): Promise<string> {
 }
 
 export async function setup(): Promise<void> {
-  await importImages(await useCluster());
+  await importImage(await useCluster());
   await must('kubectl', ['apply', '-f', '-'], { input: await installManifests() });
   // The image has changed under the same name.
   await kubectl('rollout', 'restart', '-n', systemNamespace, 'deployment');
