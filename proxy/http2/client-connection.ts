@@ -6,6 +6,7 @@ import type {
   ResetReason,
   ResponseReceiver,
 } from '../exchange/stream.ts';
+import type { TransportUser } from '../transport/transport.ts';
 import { Http2ClientStream } from './client-stream.ts';
 import { PROTOCOL_ERROR } from './error-code.ts';
 import { CLIENT_PREFACE, MAX_31 } from './frame.ts';
@@ -18,7 +19,7 @@ export interface Http2ClientOptions extends Http2ConnectionOptions {
   readonly owner: ClientConnectionOwner;
 }
 
-export class Http2ClientConnection implements ClientConnection, Side {
+export class Http2ClientConnection implements ClientConnection, TransportUser, Side {
   readonly version = 20;
   /** We open no stream that the server could name in GOAWAY. */
   readonly lastPeerStream = 0;

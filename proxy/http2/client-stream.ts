@@ -102,6 +102,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
       return;
     }
     this.headReceived = true;
+    this.tunnel = tunnel;
     if (endStream) this.mux.endedByPeer(this);
     this.receiver.onResponse(
       {
@@ -117,7 +118,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     const fault = trailerFault(block, endStream);
     if (fault !== '') {
       this.#fail(fault);
-    } else if (this.mux.bodyComplete(this)) {
+    } else if (this.mux.data.bodyComplete(this)) {
       this.mux.endedByPeer(this);
       this.receiver.onResponseTrailers(block.fields);
     }

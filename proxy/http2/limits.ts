@@ -47,7 +47,7 @@ export interface Http2Limits {
   maxInformational: number;
   /** A connection without streams ends after this time. 0: never. */
   idleTimeoutMs: number;
-  /** A stream on which nothing moves in either direction is reset after this time. 0: never. */
+  /** A stream on which nothing moves in either direction is reset after this time. 0: never. Tunnels are not. */
   streamIdleTimeoutMs: number;
   /** Bytes that the peer does not take are dropped after this time: on one stream its reset, on all the connection's end. */
   flushStallMs: number;

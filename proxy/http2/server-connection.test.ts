@@ -466,6 +466,15 @@ describe('timeouts', () => {
     expect(server.errorOf(3)).toBe(8);
   });
 
+  it('leaves a tunnel alone', () => {
+    const server = new ServerUnderTest({ streamIdleTimeoutMs: 1000 });
+    server.receive(headers(1, [':method', 'CONNECT', ':authority', 'a.test:443'], false));
+    const [request] = server.handler.requests;
+    request.stream.respond({ status: 200, fields: [], contentLength: -1 }, false);
+    server.tick(5000);
+    expect(request.reset).toBeNull();
+  });
+
   it('resets a stream whose window the client keeps shut', () => {
     const server = new ServerUnderTest({ flushStallMs: 1000 });
     server.receive(frame(4, 0, 0, settings(4, 0)), headers(1, GET, true));

@@ -1,5 +1,6 @@
 /** The server's end of an HTTP/2 connection: requests come in. */
 import type { RequestHandler, ResetReason, ResponseHead, ServerConnection } from '../exchange/stream.ts';
+import type { TransportUser } from '../transport/transport.ts';
 import { NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED } from './error-code.ts';
 import { CLIENT_PREFACE, MAX_31 } from './frame.ts';
 import { type HeaderBlock, oversizeLimit, trailerFault } from './header-block.ts';
@@ -27,7 +28,7 @@ type DrainState = 'none' | 'announced' | 'final';
 /** Identifiers of streams that ended lately, for telling a frame that is late from an identifier out of order. */
 const ENDED_IDS = 16;
 
-export class Http2ServerConnection implements ServerConnection, Side, ServerStreamOwner {
+export class Http2ServerConnection implements ServerConnection, TransportUser, Side, ServerStreamOwner {
   readonly version = 20;
   readonly context: unknown;
   readonly #mux: Multiplexer;
@@ -137,7 +138,7 @@ export class Http2ServerConnection implements ServerConnection, Side, ServerStre
       mux.rejectStream(streamId, PROTOCOL_ERROR, this.#requests.fault);
       return;
     }
-    const stream = new Http2ServerStream(mux, streamId, this, head.upgrade !== '');
+    const stream = new Http2ServerStream(mux, streamId, this, head);
     stream.expectedBytes = head.contentLength;
     if (endStream) stream.state = 'half-closed-remote';
     mux.streams.add(stream);
@@ -163,7 +164,7 @@ export class Http2ServerConnection implements ServerConnection, Side, ServerStre
       mux.observer.onLimit(oversizeLimit(block, mux.limits.maxFieldCount));
       stream.reset('limit');
       stream.deliverReset('limit');
-    } else if (mux.bodyComplete(stream)) {
+    } else if (mux.data.bodyComplete(stream)) {
       stream.activeAt = mux.now;
       mux.endedByPeer(stream);
       stream.receiver.onRequestTrailers(block.fields);

@@ -1,6 +1,7 @@
 /** A request and its response on an {@link Http2ServerConnection}. */
 import type {
   FieldLines,
+  RequestHead,
   RequestReceiver,
   ResetReason,
   ResponseHead,
@@ -26,12 +27,15 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
   /** An accepted upgrade is 101 in the contract and 200 here (RFC 8441 §5). */
   readonly #upgrade: boolean;
 
-  constructor(mux: Multiplexer, id: number, connection: ServerStreamOwner, upgrade: boolean) {
+  readonly #connect: boolean;
+
+  constructor(mux: Multiplexer, id: number, connection: ServerStreamOwner, head: RequestHead) {
     super(mux, id);
     this.connection = connection;
     this.receiver = NOBODY;
     this.headReceived = true;
-    this.#upgrade = upgrade;
+    this.#upgrade = head.upgrade !== '';
+    this.#connect = head.method === 'CONNECT';
   }
 
   informational(status: number, fields: FieldLines): void {
@@ -43,6 +47,7 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     if (!this.sending || this.#responded) return;
     this.#responded = true;
     this.activeAt = this.mux.now;
+    this.tunnel = this.#connect && head.status < 300;
     const sent = head.status === 101 && this.#upgrade ? tunnelHead(head) : head;
     writeResponse(this.mux.writer, this.mux.encoder, this.id, sent, end);
     if (end) this.mux.ended(this);

@@ -32,6 +32,8 @@ export abstract class Http2Stream {
   /** The head of the message that the peer sends is there, so DATA may come; and its END_STREAM is there. */
   headReceived = false;
   endReceived = false;
+  /** Raw bytes go both ways (CONNECT): silence is no sign of death. */
+  tunnel = false;
   /** Octets that the peer may send. */
   receiveWindow: number;
   /** Octets delivered and not yet consumed, and those consumed and not yet given back as WINDOW_UPDATE. */
@@ -81,7 +83,7 @@ export abstract class Http2Stream {
   }
 
   consumed(bytes: number): void {
-    if (this.state !== 'closed') this.mux.consumed(this, bytes);
+    if (this.state !== 'closed') this.mux.data.consumed(this, bytes);
   }
 
   /** RST_STREAM code for a reason of the exchange. */
