@@ -59,6 +59,8 @@ export class HeadParser {
   #named: string[] | null = null;
   #lastHost = '';
   #lastAuthority = '';
+  #lastKeepAlive = '';
+  #lastKeepAliveSeconds = -1;
 
   constructor(limits: Http1Limits, cache: FieldCache) {
     this.#limits = limits;
@@ -284,7 +286,12 @@ export class HeadParser {
         this.expectContinue = true;
         return true;
       default:
-        this.keepAliveSeconds = keepAliveTimeout(value);
+        // Node's servers send it with every response.
+        if (value !== this.#lastKeepAlive) {
+          this.#lastKeepAlive = value;
+          this.#lastKeepAliveSeconds = keepAliveTimeout(value);
+        }
+        this.keepAliveSeconds = this.#lastKeepAliveSeconds;
         return true;
     }
   }
