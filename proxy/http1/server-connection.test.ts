@@ -158,6 +158,15 @@ describe('request body', () => {
     expect(requests[0].body).toBe(`ab${large}cde${large}`);
   });
 
+  test('may use all of the limit of chunk extensions, each time', () => {
+    const { requests, send, transport } = open({ limits: { maxChunkExtensionBytes: 10 }, onEnd: answerOk });
+    for (let i = 0; i < 3; i++) {
+      send(post('Transfer-Encoding: chunked\r\n', '1;a=b\r\na\r\n0;c\r\n\r\n'));
+      transport.turn();
+      expect(requests[i].body).toBe('a');
+    }
+  });
+
   test('keeps its trailers except those that framing, routing and identity depend on', () => {
     const { requests, send } = open();
     send(
@@ -441,7 +450,7 @@ describe('response before the end of the request', () => {
   });
 
   test('gives up on a chunked rest that does not end', () => {
-    const { requests, send, transport, observer } = open({ limits: { maxDiscardBytes: 100 } });
+    const { requests, send, transport, observer, connection } = open({ limits: { maxDiscardBytes: 100 } });
     send(post('Transfer-Encoding: chunked\r\n', '3\r\nabc\r\n'));
     answerOk(requests[0]);
     transport.turn();
@@ -451,7 +460,11 @@ describe('response before the end of the request', () => {
     expect(transport.ended).toBe(true);
     expect(observer.limits).toEqual(['maxDiscardBytes']);
     expect(requests[0]).toMatchObject({ sent: 1, reset: null });
-    send('x'.repeat(101));
+    send('x'.repeat(100_000));
+    expect(transport.destroyed).toBe(false);
+    connection.tick(0);
+    send('x'.repeat(100_000));
+    connection.tick(5000);
     expect(transport.destroyed).toBe(true);
   });
 

@@ -28,7 +28,10 @@ const BODY = 1;
 /** A later request (or a tunnel that is not there yet): kept until the current one is done. */
 const WAIT = 2;
 const TUNNEL = 3;
-/** Nothing: our FIN is sent, and reading on lets the client read the response before it sees a reset. */
+/**
+ * Nothing: our FIN is sent. Reading on for a while, however much comes, lets a client that still sends read the response
+ * before it sees a reset (RFC 9112 §9.6).
+ */
 const LINGER = 4;
 /** Nothing: the transport is closing or closed. */
 const CLOSED = 5;
@@ -114,9 +117,6 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
           return i;
         case TUNNEL:
           this.onBody(i === 0 && end === bytes.length ? bytes : bytes.subarray(i, end), false);
-          return end;
-        case LINGER:
-          this.#lingerOver(end - i);
           return end;
         default:
           return end;
@@ -236,11 +236,6 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
     if (this.#discarded <= this.#codec.limits.maxDiscardBytes) return;
     this.#codec.observer.onLimit('maxDiscardBytes');
     this.#endOutput();
-  }
-
-  #lingerOver(bytes: number): void {
-    this.#discarded += bytes;
-    if (this.#discarded > this.#codec.limits.maxDiscardBytes) this.#close();
   }
 
   #hold(bytes: Buffer, start: number): void {
@@ -471,7 +466,6 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
   #endOutput(): void {
     if (this.#phase === LINGER || this.#phase === CLOSED) return;
     this.#phase = LINGER;
-    this.#discarded = 0;
     this.#decoder.stop();
     this.#held.clear();
     this.#watch.restart();

@@ -185,6 +185,8 @@ export const FRAMING_CORPUS: readonly FramingCase[] = [
     '1\ra\r\n',
     '1\r\na\n',
     '1\r\nab\r\n',
+    '1\r\naX\n',
+    '1\r\na\n\n',
     '1\r\na\rX',
     '1_0\r\n',
     '10000000000000001\r\na\r\n',
