@@ -1,23 +1,37 @@
-import { ApiException, type AuthenticationV1Api, type V1TokenReviewStatus } from '@kubernetes/client-node';
 import { tokenAudience } from '../../api/installation.ts';
-import { withDeadline } from './api-deadline.ts';
+import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
 import type { TokenReview, TokenReviewer } from './token-review.ts';
 
-const CALL_MS = 5000;
+const PATH = '/apis/authentication.k8s.io/v1/tokenreviews';
+
+/** Status of a TokenReview (authentication.k8s.io/v1). */
+interface Status {
+  readonly authenticated?: boolean;
+  readonly audiences?: readonly string[];
+  readonly error?: string;
+  readonly user?: {
+    readonly username?: string;
+    readonly extra?: Readonly<Record<string, readonly string[]>>;
+  };
+}
 
 const SERVICE_ACCOUNT = /^system:serviceaccount:([a-z0-9-]{1,63}):([a-z0-9.-]{1,253})$/;
 const POD_NAME = 'authentication.kubernetes.io/pod-name';
 
 /** Reviews projected service-account tokens by TokenReview. A token for any other audience proves nothing. */
-export function kubernetesReviewer(api: AuthenticationV1Api): TokenReviewer {
+export function kubernetesReviewer(api: ApiClient): TokenReviewer {
   return {
     async review(token) {
       try {
-        const body = { spec: { token, audiences: [tokenAudience] } };
-        const review = await api.createTokenReview({ body }, withDeadline(CALL_MS));
+        const review = await api.create<{ status?: Status }>(PATH, {
+          apiVersion: 'authentication.k8s.io/v1',
+          kind: 'TokenReview',
+          spec: { token, audiences: [tokenAudience] },
+        });
         return judge(review.status, token);
       } catch (error) {
-        const cause = error instanceof ApiException ? `status ${error.code}` : String(error);
+        // Only the status: the text of an error may quote what was sent.
+        const cause = error instanceof ApiError ? `status ${error.status}` : 'it cannot be reached';
         return {
           kind: 'unavailable',
           reason: `the API server did not review the token: ${cause}; the sidecar tries again`,
@@ -31,7 +45,7 @@ const refused = (reason: string): TokenReview => ({ kind: 'refused', reason });
 
 const REMEDY = `mount a projected token with audience ${tokenAudience}, as injection does`;
 
-function judge(status: V1TokenReviewStatus | undefined, token: string): TokenReview {
+function judge(status: Status | undefined, token: string): TokenReview {
   if (status?.authenticated !== true) {
     const cause = status?.error === undefined || status.error === '' ? 'it is not valid' : status.error;
     return refused(`the token is refused by the API server: ${cause}${describe(token)}; ${REMEDY}`);

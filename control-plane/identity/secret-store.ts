@@ -1,18 +1,24 @@
-import { ApiException, type CoreV1Api, type V1Secret } from '@kubernetes/client-node';
-import { withDeadline } from './api-deadline.ts';
+import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
 import type { AuthorityFiles } from './authority.ts';
 import type { AuthorityStore } from './authority-store.ts';
 
-const CALL_MS = 5000;
+/** What is read of a Secret; its values are base64. */
+interface Secret {
+  readonly metadata?: object;
+  readonly data?: Readonly<Record<string, string>>;
+}
 
 /**
  * The authority as a Secret with `tls.crt`, `tls.key` and `ca.crt` (what cert-manager writes). It may exist without
  * data, so that the control plane needs the right to write this one Secret and not to create any.
  */
-export function secretStore(api: CoreV1Api, namespace: string, name: string): AuthorityStore {
-  const readSecret = async (): Promise<V1Secret | null> => {
+export function secretStore(api: ApiClient, namespace: string, name: string): AuthorityStore {
+  const collection = `/api/v1/namespaces/${namespace}/secrets`;
+  const path = `${collection}/${name}`;
+
+  const readSecret = async (): Promise<Secret | null> => {
     try {
-      return await api.readNamespacedSecret({ namespace, name }, withDeadline(CALL_MS));
+      return await api.get<Secret>(path);
     } catch (error) {
       if (isStatus(error, 404)) return null;
       throw error;
@@ -21,20 +27,19 @@ export function secretStore(api: CoreV1Api, namespace: string, name: string): Au
 
   /** False if another replica was faster: a 409, because the name exists or its resourceVersion has moved on. */
   const write = async (files: AuthorityFiles): Promise<boolean> => {
-    const body: V1Secret = {
-      metadata: { name, namespace },
-      type: 'kubernetes.io/tls',
-      stringData: { 'tls.crt': files.certificate, 'tls.key': files.key, 'ca.crt': files.roots },
-    };
+    const stringData = { 'tls.crt': files.certificate, 'tls.key': files.key, 'ca.crt': files.roots };
     try {
       const existing = await readSecret();
-      if (existing === null) await api.createNamespacedSecret({ namespace, body }, withDeadline(CALL_MS));
-      else if (filesOf(existing) !== null) return false;
-      else {
-        // The type of a Secret cannot be changed.
-        const replacement = Object.assign(existing, { stringData: body.stringData });
-        await api.replaceNamespacedSecret({ namespace, name, body: replacement }, withDeadline(CALL_MS));
-      }
+      if (existing === null) {
+        await api.create(collection, {
+          apiVersion: 'v1',
+          kind: 'Secret',
+          metadata: { name },
+          type: 'kubernetes.io/tls',
+          stringData,
+        });
+      } else if (filesOf(existing) !== null) return false;
+      else await api.replace(path, { ...existing, stringData });
       return true;
     } catch (error) {
       if (isStatus(error, 409)) return false;
@@ -59,11 +64,11 @@ export function secretStore(api: CoreV1Api, namespace: string, name: string): Au
   };
 }
 
-const isStatus = (error: unknown, code: number): boolean =>
-  error instanceof ApiException && error.code === code;
+const isStatus = (error: unknown, status: number): boolean =>
+  error instanceof ApiError && error.status === status;
 
 /** null if the Secret holds nothing at all. */
-function filesOf(secret: V1Secret): AuthorityFiles | null {
+function filesOf(secret: Secret): AuthorityFiles | null {
   const text = (key: string): string => Buffer.from(secret.data?.[key] ?? '', 'base64').toString('utf8');
   const files = { certificate: text('tls.crt'), key: text('tls.key'), roots: text('ca.crt') };
   return files.certificate === '' && files.key === '' ? null : files;

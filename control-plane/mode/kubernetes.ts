@@ -1,4 +1,3 @@
-import { AuthenticationV1Api, CoreV1Api, KubeConfig } from '@kubernetes/client-node';
 import { authoritySecretName } from '../../api/installation.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { systemClock } from '../../runtime/clock.ts';
@@ -21,8 +20,6 @@ export function kubernetesMode(
   environment: NodeJS.ProcessEnv,
 ): Mode {
   const api = new ApiClient(findCredentials(environment));
-  const config = new KubeConfig();
-  config.loadFromDefault();
   const source = new KubernetesSource({
     api,
     writer: store,
@@ -32,8 +29,8 @@ export function kubernetesMode(
   });
   let publisher: TrustBundlePublisher | null = null;
   return {
-    authority: secretStore(config.makeApiClient(CoreV1Api), settings.namespace, authoritySecretName),
-    reviewer: kubernetesReviewer(config.makeApiClient(AuthenticationV1Api)),
+    authority: secretStore(api, settings.namespace, authoritySecretName),
+    reviewer: kubernetesReviewer(api),
     start() {
       source.start();
       return Promise.resolve();

@@ -17,18 +17,19 @@ import { type AlternativeName, distinguishedName, type FoundNames, readGeneralNa
 
 const EXTENSION_REQUEST = oid('1.2.840.113549.1.9.14');
 
-/** A request, DER, with an empty subject and the names that the certificate is to have. */
+/** A request, DER, with an empty subject and the names that the certificate is to have, if any. */
 export function createRequest(
   keys: { publicKey: KeyObject; privateKey: KeyObject },
   names: readonly AlternativeName[],
 ): Buffer {
   const algorithm = signatureAlgorithm(keys.privateKey);
   const extensions = sequence(alternativeNames(names, true));
+  const attribute = sequence(EXTENSION_REQUEST, element(tags.set, extensions));
   const body = sequence(
     integer(Buffer.of(0)),
     distinguishedName({}),
     keys.publicKey.export({ type: 'spki', format: 'der' }),
-    element(contextTag(0, true), sequence(EXTENSION_REQUEST, element(tags.set, extensions))),
+    element(contextTag(0, true), ...(names.length === 0 ? [] : [attribute])),
   );
   return sequence(body, algorithm.der, bitString(sign(algorithm.hash, body, keys.privateKey)));
 }
