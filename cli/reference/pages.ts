@@ -3,6 +3,9 @@ import { annotations } from '../../api/annotations.ts';
 import { failureHeader, failures } from '../../api/failure.ts';
 import { byteBuckets, durationBuckets, edgeLabels, metricNames, requestLabels } from '../../api/metrics.ts';
 import { sidecarSettings } from '../../api/sidecar.ts';
+import { controlPlaneSettings } from '../../control-plane/config/settings.ts';
+import { injectorSettings } from '../../injector/config/settings.ts';
+import { redirectSettings } from '../../injector/redirect/settings.ts';
 import type { Setting } from '../../runtime/settings.ts';
 
 const MADE = '<!-- Made by `npm run reference` from the tables in api/. Edit those. -->';
@@ -33,20 +36,14 @@ function annotationsPage(): string {
   );
 }
 
-function sidecarPage(): string {
-  const rows = Object.values<Setting>(sidecarSettings).map(
-    ({ env, type, default: value, values, description }) => [
-      code(env),
-      values === undefined ? type : values.map(code).join(', '),
-      value === undefined ? 'must be given' : code(value),
-      description,
-    ],
-  );
-  return page(
-    'Settings of the sidecar',
-    'Environment variables of `tulle sidecar`. The injector sets them; outside Kubernetes you do.',
-    table(['variable', 'type', 'default', 'meaning'], rows),
-  );
+function settingsPage(title: string, opening: string, settings: Readonly<Record<string, Setting>>): string {
+  const rows = Object.values(settings).map(({ env, type, default: value, values, description }) => [
+    code(env),
+    values === undefined ? type : values.map(code).join(', '),
+    value === undefined ? 'must be given' : code(value),
+    description,
+  ]);
+  return page(title, opening, table(['variable', 'type', 'default', 'meaning'], rows));
 }
 
 function failuresPage(): string {
@@ -83,7 +80,26 @@ function metricsPage(): string {
 export function referencePages(): Record<string, string> {
   return {
     'annotations.md': annotationsPage(),
-    'sidecar.md': sidecarPage(),
+    'sidecar.md': settingsPage(
+      'Settings of the sidecar',
+      'Environment variables of `tulle sidecar`. The injector sets them; outside Kubernetes you do.',
+      sidecarSettings,
+    ),
+    'control-plane.md': settingsPage(
+      'Settings of the control plane',
+      'Environment variables of `tulle control-plane`. `tulle install` sets those that a cluster needs.',
+      controlPlaneSettings,
+    ),
+    'injector.md': settingsPage(
+      'Settings of the injector',
+      'Environment variables of `tulle injector`. `tulle install` sets those that a cluster needs.',
+      injectorSettings,
+    ),
+    'init.md': settingsPage(
+      'Settings of the redirection',
+      'Environment variables of `tulle init`, the init container that writes the redirection rules of a pod. The injector sets them from annotations.',
+      redirectSettings,
+    ),
     'failures.md': failuresPage(),
     'metrics.md': metricsPage(),
   };
