@@ -24,6 +24,8 @@ export interface OutboundContext {
   /** Where the connection was going; '' for a connection to the proxy port, whose requests name their destinations. */
   readonly host: string;
   readonly port: number;
+  /** Name of the destination's resource, '' as {@link host}. */
+  readonly destination: string;
 }
 
 /** A host and port that an authority names; null if it names none. `80` is the default of http. */
@@ -65,7 +67,8 @@ export class OutboundDirection implements Direction {
     const target = context.host === '' ? splitAuthority(head.authority) : context;
     if (target === null) return exchange.fail('NOT_A_DESTINATION');
     const { destinations, expand } = this.#options;
-    const name = outboundListener(expand(target.host), target.port);
+    const name =
+      context.destination === '' ? outboundListener(expand(target.host), target.port) : context.destination;
     const resolution = destinations.lookup(name);
     if (resolution !== null) return this.#resolved(exchange, resolution, target.host, target.port);
     destinations.resolve(name, later => this.#resolved(exchange, later, target.host, target.port));

@@ -78,7 +78,7 @@ export class OutboundAcceptor implements RequestHandler {
     if (connection === null) return;
     this.#detect(
       connection,
-      { client: connection.client, host: '', port: 0 },
+      { client: connection.client, host: '', port: 0, destination: '' },
       Number.POSITIVE_INFINITY,
       null,
     );
@@ -100,15 +100,16 @@ export class OutboundAcceptor implements RequestHandler {
 
   #open(connection: DownstreamConnection, host: string, port: number): void {
     const { destinations, expand } = this.#options;
-    const name = outboundListener(expand(host), port);
-    const resolution = destinations.lookup(name);
-    if (resolution !== null) return this.#resolved(connection, host, port, resolution);
-    destinations.resolve(name, later => this.#resolved(connection, host, port, later));
+    const destination = outboundListener(expand(host), port);
+    const context: OutboundContext = { client: connection.client, host, port, destination };
+    const resolution = destinations.lookup(destination);
+    if (resolution !== null) return this.#resolved(connection, context, resolution);
+    destinations.resolve(destination, later => this.#resolved(connection, context, later));
   }
 
-  #resolved(connection: DownstreamConnection, host: string, port: number, resolution: Resolution): void {
+  #resolved(connection: DownstreamConnection, context: OutboundContext, resolution: Resolution): void {
     const { passthrough, isOwn, detectTimeoutMs } = this.#options;
-    const context: OutboundContext = { client: connection.client, host, port };
+    const { host, port } = context;
     switch (resolution.kind) {
       case 'absent':
         if (isOwn(host, port)) return connection.refuse();

@@ -11,6 +11,12 @@ export interface OutputSink {
    * Takes ownership of `bytes`. Returns how many bytes the sink holds that the operating system has not taken yet.
    */
   write(bytes: Buffer): number;
+  /**
+   * As {@link write}, but the bytes are only lent: they are used again unless {@link retained} is true afterwards. A sink
+   * without it is given bytes of its own.
+   */
+  lend?(bytes: Buffer): number;
+  readonly retained?: boolean;
   /** Several writes follow, which may become one; {@link uncork} ends them and returns what `write` would. */
   cork?(): void;
   uncork?(): number;
@@ -189,11 +195,20 @@ export class Output {
       return;
     }
     if (this.#segments.length > 0) this.#deliverSegments();
-    else if (this.end > 0) {
-      const bytes = this.#takeScratch();
-      this.written += bytes.length;
-      this.pending = this.#sink.write(bytes);
+    else if (this.end > 0) this.#deliverScratch();
+  }
+
+  #deliverScratch(): void {
+    const sink = this.#sink;
+    const { bytes, end } = this;
+    this.written += end;
+    if (sink.lend === undefined || bytes.length > KEEP_BYTES) {
+      this.pending = sink.write(this.#takeScratch());
+      return;
     }
+    this.end = 0;
+    this.pending = sink.lend(bytes.subarray(0, end));
+    if (sink.retained === true) this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   }
 
   #deliverSegments(): void {

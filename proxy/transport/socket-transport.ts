@@ -27,6 +27,8 @@ export class SocketTransport implements Transport, OutputSink {
   readonly output: Output;
   /** Gets what is read; may be replaced at any time. */
   user: TransportUser;
+  /** The bytes that {@link lend} was given last are still in use. */
+  retained = false;
   /** Bytes read since the beginning. */
   received = 0;
   #socket: Socket | null = null;
@@ -139,6 +141,25 @@ export class SocketTransport implements Transport, OutputSink {
     }
     socket.write(bytes);
     return this.#mark(socket);
+  }
+
+  /**
+   * The kernel takes most writes at once, and TLS encrypts at once whatever does not wait behind another write: then
+   * nobody holds the bytes any more.
+   */
+  lend(bytes: Buffer): number {
+    const socket = this.#socket;
+    this.retained = false;
+    if (socket === null || socket.destroyed) return 0;
+    if (this.#tls) {
+      this.retained = socket.writableLength > 0;
+      socket.write(bytes, this.#onTaken);
+      return socket.writableLength;
+    }
+    socket.write(bytes);
+    const held = this.#mark(socket);
+    this.retained = held > 0;
+    return held;
   }
 
   cork(): void {
