@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { type FailureCode, failures } from '../../api/failure.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
@@ -36,6 +37,7 @@ import type {
   ServerStream,
 } from './stream.ts';
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts';
+import { asExtendedConnect, asUpgrade } from './upgrade-request.ts';
 
 /**
  *   routing ──▶ connecting ──▶ requesting ──▶ responding ──▶ done
@@ -156,6 +158,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.backend = backend;
     this.#admitted = admitRequest(cluster);
     if (!this.#admitted) return this.fail('OVERFLOW');
+    if (this.asksTunnel) asUpgrade(this.head, webSocketKey);
     const timeoutMs = route === null || this.asksTunnel ? 0 : route.timeoutMs;
     const grpcTimeout = this.grpc ? fields.get(this.head.fields, 'grpc-timeout') : '';
     this.#deadline = deadline(this.startedAt, timeoutMs, grpcTimeout);
@@ -395,6 +398,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
       this.asksTunnel && (head.status === 101 || (head.status < 300 && this.head.method === 'CONNECT'));
     this.state = tunnel ? 'tunnel' : 'responding';
     if (tunnel) this.#deadline = NEVER;
+    if (tunnel && this.stream.connection.version === 20) asExtendedConnect(head);
     if (this.#mirrored) this.body?.drop();
     this.#arm();
     this.direction.editResponse(this, head);
@@ -550,6 +554,10 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.body = null;
     recordExchange(this);
   }
+}
+
+function webSocketKey(): string {
+  return randomBytes(16).toString('base64');
 }
 
 /** `application/grpc`, `application/grpc+proto`, ...; not gRPC-Web, whose answers are plain HTTP. */

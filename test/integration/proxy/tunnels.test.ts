@@ -1,4 +1,5 @@
 import { createServer, request } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import type { Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer } from 'node:tls';
 import { describe, expect, test } from 'vitest';
@@ -58,6 +59,38 @@ describe.each(ways)('WebSocket, %s', way => {
     socket.close(4001);
     expect(await code).toBe(4001);
   });
+});
+
+test('a WebSocket over HTTP/2 reaches a server of HTTP/1.1', async () => {
+  const app = await tcpApp(socket => {
+    socket.once('data', head => {
+      const key = /sec-websocket-key: (\S+)/i.exec(head.toString())?.[1];
+      socket.write(
+        `HTTP/1.1 ${key === undefined ? 400 : 101} x\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-accept: a\r\n\r\n`,
+      );
+      socket.on('data', chunk => socket.write(chunk));
+      socket.on('end', () => socket.end('bye'));
+    });
+  });
+  const session = connectHttp2(`http://127.0.0.1:${await orders(testMesh(), 'mesh', app, 'http')}`);
+  onEnd(() => session.destroy());
+  await new Promise(resolve => session.once('remoteSettings', resolve));
+  const stream = session.request({
+    ':method': 'CONNECT',
+    ':protocol': 'websocket',
+    ':path': '/chat',
+    ':authority': 'orders',
+    'sec-websocket-version': '13',
+  });
+  const headers = await new Promise<Record<string, unknown>>(resolve => stream.on('response', resolve));
+  expect([headers[':status'], headers['sec-websocket-accept']]).toEqual([200, undefined]);
+  let text = '';
+  stream.on('data', chunk => (text += chunk));
+  stream.write('hello');
+  await eventually(() => text === 'hello');
+  stream.end();
+  await new Promise(resolve => stream.on('end', resolve));
+  expect(text).toBe('hellobye');
 });
 
 test('an upgrade that the application refuses is an ordinary answer', async () => {
