@@ -244,6 +244,27 @@ describe('the proxy port', () => {
     expect(text.match(/200 OK/g)?.length).toBe(2);
   });
 
+  test('what comes through a CONNECT tunnel while its destination is looked up is served when it is known', async () => {
+    const app = await httpApp((_req, res) => res.end('served'));
+    const mesh = testMesh();
+    const server = await mesh.server(app);
+    const clusters = [cluster('orders', [endpoint(server.port, { identity: SERVER_ID })])];
+    mesh.destinations.set('orders', 80, 'http', clusters, [forward(['orders'])]);
+    mesh.destinations.held = [];
+    const [proxy] = (await mesh.client()).stack.addresses;
+    const client = new TcpClient(proxy.port);
+    client.socket.write('CONNECT orders:80 HTTP/1.1\r\nhost: orders:80\r\n\r\n');
+    await client.until(() => client.text.includes('200 OK\r\n'));
+    client.socket.write('GET / HTTP/1.1\r\nhost: orders\r\n');
+    client.socket.write('connection: close\r\n\r\n');
+    // When a request that was sent later has been read as well, the proxy holds what came through the tunnel.
+    const later = call(proxy.port, { path: 'http://orders/', host: 'x' });
+    await eventually(() => mesh.destinations.held?.length === 2);
+    mesh.destinations.release();
+    expect((await later).body).toBe('served');
+    await client.until(() => client.text.endsWith('served'));
+  });
+
   test('CONNECT to a destination outside the mesh carries bytes', async () => {
     const app = await tcpApp(socket => {
       socket.write('220 ready\r\n');
