@@ -21,6 +21,9 @@ export class DownstreamConnection implements TransportUser {
   expiresAt = Number.POSITIVE_INFINITY;
   stage: Stage = NOT_STARTED;
   readonly #set: ConnectionSet;
+  /** What came before anybody served the connection: a tunnel cannot be kept from sending. */
+  #early: Buffer[] = [];
+  #earlyEnd = false;
 
   constructor(set: ConnectionSet, transport: Transport, client: string) {
     this.#set = set;
@@ -33,14 +36,26 @@ export class DownstreamConnection implements TransportUser {
   serve(stage: Stage, bytes: Buffer): void {
     this.stage = stage;
     if (bytes.length > 0) stage.receive(bytes);
+    if (this.#early.length > 0 || this.#earlyEnd) this.#deliverEarly();
+  }
+
+  #deliverEarly(): void {
+    const early = this.#early;
+    this.#early = [];
+    for (const bytes of early) this.stage.receive(bytes);
+    if (!this.#earlyEnd) return;
+    this.#earlyEnd = false;
+    this.stage.receiveEnd();
   }
 
   receive(bytes: Buffer): void {
-    this.stage.receive(bytes);
+    if (this.stage === NOT_STARTED) this.#early.push(Buffer.from(bytes));
+    else this.stage.receive(bytes);
   }
 
   receiveEnd(): void {
-    this.stage.receiveEnd();
+    if (this.stage === NOT_STARTED) this.#earlyEnd = true;
+    else this.stage.receiveEnd();
   }
 
   closed(reason: ResetReason): void {
@@ -51,20 +66,18 @@ export class DownstreamConnection implements TransportUser {
   /** Ends the connection without serving it. */
   refuse(): void {
     this.#set.delete(this);
-    this.stage = NOT_STARTED;
+    this.stage = REFUSED;
+    this.#early = [];
     this.transport.destroy();
   }
 }
 
-const NOT_STARTED: Stage = {
-  active: 0,
-  receive() {},
-  receiveEnd() {},
-  closed() {},
-  tick() {},
-  drain() {},
-  destroy() {},
-};
+function nobody(): Stage {
+  return { active: 0, receive() {}, receiveEnd() {}, closed() {}, tick() {}, drain() {}, destroy() {} };
+}
+
+const NOT_STARTED = nobody();
+const REFUSED = nobody();
 
 /** The downstream connections of one direction. */
 export class ConnectionSet {

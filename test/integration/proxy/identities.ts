@@ -20,8 +20,9 @@ export interface IssueOptions {
   readonly extraUris?: readonly string[];
 }
 
-export function createAuthority(): TestAuthority {
-  const result = readAuthority(createAuthorityFiles(Date.now()), Date.now());
+/** `files`: of an authority made before, for processes that share one. */
+export function createAuthority(files = createAuthorityFiles(Date.now())): TestAuthority {
+  const result = readAuthority(files, Date.now());
   if (result.kind === 'problem') throw new Error(result.problem);
   const { issuer, key: issuerKey, bundlePem } = result.authority;
   return {

@@ -1,157 +1,22 @@
 /** Two sidecars in one process, in explicit mode on loopback, with an in-memory configuration. */
-import { type PortProtocol } from '../../../api/protocol.ts';
-import { outboundListener } from '../../../api/xds/names.ts';
-import { Cluster } from '../../../proxy/cluster/cluster.ts';
-import type {
-  ClusterConfig,
-  EndpointConfig,
-  ServiceLabels,
-  WorkloadLabels,
-} from '../../../proxy/cluster/cluster-config.ts';
-import type {
-  Destination,
-  Destinations,
-  InboundState,
-  Resolution,
-} from '../../../proxy/cluster/destination.ts';
+import type { PortProtocol } from '../../../api/protocol.ts';
+import type { Cluster } from '../../../proxy/cluster/cluster.ts';
+import type { InboundState } from '../../../proxy/cluster/destination.ts';
 import { createDataPath, type DataPath } from '../../../proxy/data-path.ts';
 import { createInbound } from '../../../proxy/inbound.ts';
-import type { InboundListenerConfig, MtlsMode } from '../../../proxy/listener/listener-config.ts';
+import type { MtlsMode } from '../../../proxy/listener/listener-config.ts';
 import type { Stack } from '../../../proxy/listener/stack.ts';
 import { createOutbound } from '../../../proxy/outbound.ts';
-import type { ForwardConfig, RouteConfig } from '../../../proxy/route/route-config.ts';
-import { compileRoutes } from '../../../proxy/route/route-table.ts';
+import type { RouteConfig } from '../../../proxy/route/route-config.ts';
 import { AccessLog } from '../../../proxy/telemetry/access-log.ts';
 import { Metrics } from '../../../proxy/telemetry/metrics.ts';
 import { systemClock } from '../../../runtime/clock.ts';
 import { createLogger } from '../../../runtime/log.ts';
 import { onEnd } from './apps.ts';
+import { CLIENT_ID, forward, inboundConfig, SERVER_ID, TestDestinations } from './configuration.ts';
 import { createAuthority, type TestAuthority, TestIdentity } from './identities.ts';
 
-export const CLIENT_ID = 'spiffe://cluster.local/ns/shop/sa/web';
-export const SERVER_ID = 'spiffe://cluster.local/ns/shop/sa/orders';
-
-export function workload(name: string, namespace = 'shop'): WorkloadLabels {
-  return {
-    workload: name,
-    namespace,
-    principal: '',
-    app: name,
-    version: 'v1',
-    canonicalService: name,
-    canonicalRevision: 'v1',
-  };
-}
-
-export function service(name: string, namespace = 'shop'): ServiceLabels {
-  return { host: `${name}.${namespace}.svc.cluster.local`, name, namespace };
-}
-
-const CLUSTER: Omit<ClusterConfig, 'name' | 'service'> = {
-  version: '1',
-  protocol: 'auto',
-  connectTimeoutMs: 1000,
-  balancing: 'round-robin',
-  outlier: {
-    consecutiveFailures: 5,
-    baseEjectionMs: 30_000,
-    maxEjectionMs: 300_000,
-    maxEjectedFraction: 0.5,
-  },
-  retryBudget: { fraction: 0.2, min: 10 },
-  maxConnections: 0,
-  maxRequests: 0,
-};
-
-export function endpoint(port: number, options: Partial<EndpointConfig> = {}): EndpointConfig {
-  const meshed = options.identity !== undefined && options.identity !== '';
-  return {
-    address: '127.0.0.1',
-    port,
-    meshed,
-    identity: '',
-    weight: 1,
-    priority: 0,
-    zone: '',
-    labels: workload('orders'),
-    ...options,
-  };
-}
-
-export function cluster(
-  name: string,
-  endpoints: readonly EndpointConfig[],
-  options: Partial<ClusterConfig> = {},
-): Cluster {
-  const made = new Cluster({ ...CLUSTER, name, service: service(name), ...options });
-  made.updateEndpoints({ name, version: '1', endpoints });
-  return made;
-}
-
-export function forward(backends: readonly string[], options: Partial<ForwardConfig> = {}): RouteConfig {
-  return {
-    match: { path: { kind: 'any' }, method: '', headers: [], query: [] },
-    action: {
-      kind: 'forward',
-      backends: backends.map(name => ({
-        cluster: name,
-        weight: 1,
-        requestFields: null,
-        responseFields: null,
-      })),
-      pathRewrite: null,
-      hostRewrite: '',
-      timeoutMs: 0,
-      retry: null,
-      mirrors: [],
-      ...options,
-    },
-    requestFields: null,
-    responseFields: null,
-    origin: 'HTTPRoute/shop/test/0',
-  };
-}
-
-/** Destinations that the test sets. */
-export class TestDestinations implements Destinations {
-  readonly #known = new Map<string, Resolution>();
-  /** Answers what is not known; absent unless the test says otherwise. */
-  unknown: Resolution = { kind: 'absent' };
-
-  /** A destination by host and port. `routes` null: opaque. */
-  set(
-    host: string,
-    port: number,
-    protocol: PortProtocol,
-    clusters: readonly Cluster[],
-    routes: readonly RouteConfig[] | null,
-  ): void {
-    const name = outboundListener(host, port);
-    const destination: Destination = {
-      name,
-      protocol,
-      service: clusters[0]?.config.service ?? service('none'),
-      port,
-      routes:
-        routes === null
-          ? null
-          : compileRoutes(
-              { name, version: '1', routes },
-              wanted => clusters.find(made => made.name === wanted) ?? null,
-            ),
-      cluster: clusters[0] ?? null,
-    };
-    this.#known.set(name, { kind: 'found', destination });
-  }
-
-  lookup(name: string): Resolution | null {
-    return this.#known.get(name) ?? null;
-  }
-
-  resolve(name: string, callback: (resolution: Resolution) => void): void {
-    setImmediate(() => callback(this.#known.get(name) ?? this.unknown));
-  }
-}
+export * from './configuration.ts';
 
 export interface Sidecar {
   readonly stack: Stack;
@@ -176,7 +41,7 @@ export class TestMesh {
     const identity = options.identity ?? TestIdentity.create(this.authority, CLIENT_ID);
     const metrics = new Metrics(1000);
     const path = this.#path(identity, metrics, {
-      current: inboundConfig('web', new Map(), 'detect', 'permissive'),
+      current: inboundConfig('web', 'detect', 'permissive'),
     });
     const stack = createOutbound(path, {
       destinations: this.destinations,
@@ -208,7 +73,7 @@ export class TestMesh {
     const identity = options.identity ?? TestIdentity.create(this.authority, SERVER_ID);
     const metrics = new Metrics(1000);
     const { protocol = 'detect', mtls = 'permissive' } = options;
-    const inbound: InboundState = { current: inboundConfig('orders', new Map(), protocol, mtls) };
+    const inbound: InboundState = { current: inboundConfig('orders', protocol, mtls) };
     const path = this.#path(identity, metrics, inbound);
     const stack = createInbound(path, {
       listenAddress: '127.0.0.1',
@@ -267,19 +132,4 @@ export function testMesh(): TestMesh {
   const mesh = new TestMesh();
   onEnd(() => mesh.close());
   return mesh;
-}
-
-function inboundConfig(
-  name: string,
-  ports: InboundListenerConfig['ports'],
-  protocol: PortProtocol,
-  mtls: MtlsMode,
-): InboundListenerConfig {
-  return {
-    name: `inbound/shop/${name}`,
-    version: '1',
-    ports,
-    otherPorts: { protocol, mtls },
-    workload: workload(name),
-  };
 }
