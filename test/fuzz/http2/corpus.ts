@@ -4,7 +4,7 @@ import type { Random } from '../http1/random.ts';
 
 const INDEXED_GET = Buffer.from([0x82, 0x86, 0x84, 0x41, 0x01, 0x61]);
 
-export const CONNECTIONS: readonly Buffer[][] = [
+const CONNECTIONS: readonly Buffer[][] = [
   [headers(1, GET, true)],
   [headers(1, GET, true), headers(3, GET, true), headers(5, POST, false), frame(0, 1, 5, 'body')],
   [headers(1, [...POST, 'content-length', '8'], false), frame(0, 0, 1, 'hell'), frame(0, 1, 1, 'o, o')],
