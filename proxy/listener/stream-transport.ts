@@ -14,8 +14,6 @@ export class StreamTransport implements Transport, OutputSink, RequestReceiver {
   #state: 'open' | 'ending' | 'closed' = 'open';
   #peerEnded = false;
   #paused = true;
-  /** What came before the first {@link resume}, while the destination was being looked up; null after it. */
-  #early: Buffer[] | null = [];
   /** Received while paused: credit that is withheld. */
   #uncredited = 0;
   /** Bytes that the stream took although it had asked to pause. */
@@ -35,19 +33,9 @@ export class StreamTransport implements Transport, OutputSink, RequestReceiver {
 
   resume(): void {
     this.#paused = false;
-    if (this.#early !== null && this.#early.length > 0) queueMicrotask(() => this.#deliverEarly());
-    else this.#early = null;
     const bytes = this.#uncredited;
     this.#uncredited = 0;
     if (bytes > 0) this.#stream.consumed(bytes);
-  }
-
-  #deliverEarly(): void {
-    const chunks = this.#early ?? [];
-    this.#early = null;
-    if (this.#state === 'closed') return;
-    for (const chunk of chunks) this.user.receive(chunk);
-    if (this.#peerEnded) this.user.receiveEnd();
   }
 
   end(): void {
@@ -75,9 +63,7 @@ export class StreamTransport implements Transport, OutputSink, RequestReceiver {
     if (chunk.length > 0) {
       if (this.#paused) this.#uncredited += chunk.length;
       else this.#stream.consumed(chunk.length);
-      // Nobody serves the inside yet, and short chunks are only lent.
-      if (this.#early !== null) this.#early.push(Buffer.from(chunk));
-      else this.user.receive(chunk);
+      this.user.receive(chunk);
     }
     if (end) this.#ended();
   }
@@ -89,7 +75,7 @@ export class StreamTransport implements Transport, OutputSink, RequestReceiver {
 
   #ended(): void {
     this.#peerEnded = true;
-    if (this.#early === null) this.user.receiveEnd();
+    this.user.receiveEnd();
     if (this.#state === 'ending') this.#close('connection-closed');
   }
 
