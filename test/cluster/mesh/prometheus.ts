@@ -1,4 +1,4 @@
-/** A real Prometheus on this machine, which finds the pods of the cluster through its API server. */
+/** A real Prometheus on this machine, set up as in a cluster, where pods are found by their annotations. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { accessSync, constants, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -7,6 +7,7 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { stringify } from 'yaml';
 import { eventually } from '../harness/kubectl.ts';
+import { type PodDiscovery, servePodDiscovery } from './pod-discovery.ts';
 
 const annotation = '__meta_kubernetes_pod_annotation_prometheus_io_';
 
@@ -30,14 +31,12 @@ const byAnnotations = [
   { source_labels: ['__meta_kubernetes_pod_name'], target_label: 'pod' },
 ];
 
-const configuration = (namespace: string): object => ({
+const configuration = (discoveryUrl: string): object => ({
   global: { scrape_interval: '1s', scrape_timeout: '1s' },
   scrape_configs: [
     {
       job_name: 'pods',
-      kubernetes_sd_configs: [
-        { role: 'pod', kubeconfig_file: process.env.KUBECONFIG, namespaces: { names: [namespace] } },
-      ],
+      http_sd_configs: [{ url: discoveryUrl, refresh_interval: '2s' }],
       relabel_configs: byAnnotations,
     },
   ],
@@ -83,18 +82,21 @@ export class Prometheus {
   readonly #process: ChildProcess;
   readonly #directory: string;
   readonly #url: string;
+  readonly #discovery: PodDiscovery;
 
-  private constructor(child: ChildProcess, directory: string, url: string) {
+  private constructor(child: ChildProcess, directory: string, url: string, discovery: PodDiscovery) {
     this.#process = child;
     this.#directory = directory;
     this.#url = url;
+    this.#discovery = discovery;
   }
 
   /** Scrapes the pods of one namespace every second, until it is stopped. */
   static async start(program: string, namespace: string): Promise<Prometheus> {
     const directory = mkdtempSync(join(tmpdir(), 'tulle-prometheus-'));
     const file = join(directory, 'prometheus.yaml');
-    writeFileSync(file, stringify(configuration(namespace)));
+    const discovery = await servePodDiscovery(namespace);
+    writeFileSync(file, stringify(configuration(discovery.url)));
     const address = `127.0.0.1:${await freePort()}`;
     const child = spawn(
       program,
@@ -109,7 +111,7 @@ export class Prometheus {
     child.stderr.setEncoding('utf8').on('data', (part: string) => {
       log += part;
     });
-    const prometheus = new Prometheus(child, directory, `http://${address}`);
+    const prometheus = new Prometheus(child, directory, `http://${address}`, discovery);
     try {
       await eventually('Prometheus is ready', async () => {
         if (child.exitCode !== null) throw new Error(log);
@@ -153,6 +155,7 @@ export class Prometheus {
       this.#process.kill();
       await ended;
     }
+    await this.#discovery.close();
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }
