@@ -17,19 +17,22 @@ export const NO_TRAILER = 0x20;
 /** A Connection field that names it is refused: a hop that obeys would lose framing, routing or identity. */
 export const END_TO_END = 0x40;
 
+/** Refused in trailers: readers differ in whether it still has an effect there. */
+export const TRAP = 0x80;
+
 const NOT_HOP_BY_HOP = NO_TRAILER | END_TO_END;
 
 /** Names with a meaning to the codec. Everything else has tag 0. */
 export const FIELD_TAGS: ReadonlyMap<string, number> = new Map([
-  ['content-length', CONTENT_LENGTH | NOT_HOP_BY_HOP],
-  ['transfer-encoding', TRANSFER_ENCODING | REPEATING | NOT_HOP_BY_HOP],
+  ['content-length', CONTENT_LENGTH | NOT_HOP_BY_HOP | TRAP],
+  ['transfer-encoding', TRANSFER_ENCODING | REPEATING | NOT_HOP_BY_HOP | TRAP],
   ['host', HOST_FIELD | REPEATING | NOT_HOP_BY_HOP],
-  ['connection', CONNECTION | REPEATING | NO_TRAILER],
-  ['upgrade', UPGRADE | REPEATING | NO_TRAILER],
+  ['connection', CONNECTION | REPEATING | NO_TRAILER | TRAP],
+  ['upgrade', UPGRADE | REPEATING | NO_TRAILER | TRAP],
   ['te', TE | REPEATING | NO_TRAILER],
   ['expect', EXPECT | REPEATING | NOT_HOP_BY_HOP],
   ['keep-alive', KEEP_ALIVE | REPEATING | NO_TRAILER],
-  ['proxy-connection', DROPPED | NO_TRAILER],
+  ['proxy-connection', DROPPED | NO_TRAILER | TRAP],
   ['http2-settings', DROPPED | NO_TRAILER],
   ['trailer', NO_TRAILER],
   ['authorization', NOT_HOP_BY_HOP],

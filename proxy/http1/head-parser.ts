@@ -235,11 +235,8 @@ export class HeadParser {
       const name = this.#cache.name(bytes, nameStart, nameEnd, hash);
       const tag = this.#cache.tag;
       if (section === 'trailers') {
-        // A length that comes after the body is a trap for who merges trailers into the head.
-        const kind = tag & field.KIND_MASK;
-        if (kind === field.CONTENT_LENGTH || kind === field.TRANSFER_ENCODING) {
-          return this.#refuse(REFUSALS.trailerFraming);
-        }
+        // What comes too late to frame the message is a trap for who merges trailers into the head.
+        if ((tag & field.TRAP) !== 0) return this.#refuse(REFUSALS.trailerFraming);
         if ((tag & field.NO_TRAILER) === 0) fields.push(name, bytes.latin1Slice(valueStart, valueEnd));
         continue;
       }

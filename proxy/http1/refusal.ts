@@ -46,7 +46,7 @@ export const REFUSALS = {
   expectation: { status: 417, sentence: 'The expectation is not 100-continue.', limit: '' },
   chunkSize: bad('A chunk size is not a plain hexadecimal number.'),
   chunkExtension: bad('A chunk extension is malformed.'),
-  trailerFraming: bad('A trailer field is a Content-Length or a Transfer-Encoding.'),
+  trailerFraming: bad('A trailer field belongs to the framing or the connection.'),
   chunkEnd: bad('A chunk is not followed by CRLF.'),
   unexpectedBytes: bad('Bytes came that belong to no message.'),
   informationalFraming: bad('An informational response closes the connection or has a body.'),

@@ -103,14 +103,17 @@ test(
   async () => {
     const tulle = new TulleParser();
     const node = new NodeParser();
-    const corpus = FRAMING_CORPUS.filter(({ bytes }) => bytes.length < 4000).map(({ bytes }) => bytes);
+    // Accepted requests are few in the corpus, and what matters is what comes near to being accepted.
+    const corpus = FRAMING_CORPUS.filter(({ bytes }) => bytes.length < 4000).flatMap(({ bytes, verdict }) =>
+      Array.from({ length: verdict === 'accept' ? 8 : 1 }, () => bytes),
+    );
     const tally = await fuzz(
       corpus,
       pieces => tulle.requests(pieces),
       pieces => node.requests(pieces),
     );
     // The mutations reach both sides of the fence, and most of its posts.
-    expect(tally.accepted).toBeGreaterThan(CASES / 10);
+    expect(tally.accepted).toBeGreaterThan(CASES / 8);
     expect(tally.refusals.size).toBeGreaterThan(Math.min(25, CASES / 200));
   },
   LIMIT_MS,

@@ -219,6 +219,12 @@ export const FRAMING_CORPUS: readonly FramingCase[] = [
     verdict: 400,
     served: 1,
   },
+  {
+    name: 'Connection in the trailers',
+    bytes: chunked('0\r\nConnection: close\r\n\r\n'),
+    verdict: 400,
+    served: 1,
+  },
   { name: 'folded trailer', bytes: chunked('0\r\nX: y\r\n z\r\n\r\n'), verdict: 400, served: 1 },
   { name: 'space before colon in a trailer', bytes: chunked('0\r\nX : y\r\n\r\n'), verdict: 400, served: 1 },
   { name: 'bare CR after the last chunk', bytes: chunked('0\r\n\rX\r\n'), verdict: 400, served: 1 },
