@@ -6,8 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import { hasKit, kit } from '../cluster/harness/images.ts';
+import { kit } from '../cluster/harness/images.ts';
 import { must } from '../cluster/harness/run.ts';
+import { isKitCluster } from '../cluster/mesh/kit-cluster.ts';
 
 export const testImage = process.env.TULLE_TEST_IMAGE ?? 'localhost/tulle-test:dev';
 
@@ -33,7 +34,8 @@ export async function bundle(outdir: string): Promise<void> {
 /** vitest's globalSetup, after the one that makes sure of the cluster. */
 export async function setup(): Promise<void> {
   if (process.env.TULLE_TEST_IMAGE !== undefined) return;
-  if (!hasKit()) throw new Error('TULLE_TEST_IMAGE must name an image of test/apps that the cluster has');
+  if (!(await isKitCluster()))
+    throw new Error('TULLE_TEST_IMAGE must name an image of test/apps that the cluster has');
   const directory = mkdtempSync(join(tmpdir(), 'tulle-test-image-'));
   try {
     const root = join(directory, 'root');

@@ -2,8 +2,9 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { hasKit, kit } from '../harness/images.ts';
+import { kit } from '../harness/images.ts';
 import { run } from '../harness/run.ts';
+import { isKitCluster } from './kit-cluster.ts';
 
 export interface Segment {
   /** `ADDRESS:PORT>ADDRESS:PORT` */
@@ -21,10 +22,7 @@ export interface Capture {
 
 /** Why packets of the cluster under test cannot be captured, or null if they can. */
 export async function noCapture(): Promise<string | null> {
-  if (!hasKit()) return 'packets can be captured on the cluster of ../shared/cluster only';
-  const { stdout } = await run(join(kit, 'env'), []);
-  if (!stdout.includes(`KUBECONFIG=${process.env.KUBECONFIG} `))
-    return 'KUBECONFIG names a cluster other than that of ../shared/cluster';
+  if (!(await isKitCluster())) return 'packets can be captured on the cluster of ../shared/cluster only';
   const { code, stderr } = await run(join(kit, 'enter'), ['tcpdump', '--version']);
   return code === 0 ? null : `tcpdump does not run in the node: ${stderr.trim()}`;
 }

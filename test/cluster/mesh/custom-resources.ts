@@ -1,10 +1,10 @@
 /** The definitions that users bring: Gateway API's and SMI's. */
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { controlPlaneName, systemNamespace } from '../../../api/installation.ts';
-import { hasKit, kit } from '../harness/images.ts';
+import { kit } from '../harness/images.ts';
 import { eventually, kubectl, tryKubectl } from '../harness/kubectl.ts';
 import { must } from '../harness/run.ts';
+import { isKitCluster } from './kit-cluster.ts';
 
 export interface Definitions {
   /** One of them, by which it is seen whether they are there. */
@@ -14,8 +14,8 @@ export interface Definitions {
   /** Kind of the objects that tests make. */
   resource: string;
   install(): Promise<void>;
-  /** Whether this machine has them, so that they may be taken away and installed again. */
-  available: boolean;
+  /** Whether they can be installed from here. */
+  available(): Promise<boolean>;
 }
 
 const gatewayApiCommand = join(kit, 'gateway-api-crds');
@@ -24,7 +24,7 @@ export const gatewayApi: Definitions = {
   crd: 'httproutes.gateway.networking.k8s.io',
   group: 'gateway.networking.k8s.io',
   resource: 'httproutes.gateway.networking.k8s.io',
-  available: hasKit() && existsSync(gatewayApiCommand),
+  available: isKitCluster,
   install: async () => {
     await must(gatewayApiCommand, []);
   },
@@ -36,7 +36,7 @@ export const trafficSplits: Definitions = {
   crd: 'trafficsplits.split.smi-spec.io',
   group: 'split.smi-spec.io',
   resource: 'trafficsplits.split.smi-spec.io',
-  available: true,
+  available: () => Promise.resolve(true),
   install: async () => {
     await kubectl('apply', '-f', manifest);
     await kubectl('wait', '-f', manifest, '--for=condition=Established', '--timeout=30s');
@@ -50,7 +50,8 @@ export async function isInstalled({ crd }: Definitions): Promise<boolean> {
 /** Null once the cluster has them, or why it has not. */
 export async function ensure(definitions: Definitions): Promise<string | null> {
   if (await isInstalled(definitions)) return null;
-  if (!definitions.available) return `the cluster has no ${definitions.crd}, and they cannot be had here`;
+  if (!(await definitions.available()))
+    return `the cluster has no ${definitions.crd}, and they cannot be had here`;
   await definitions.install();
   return null;
 }
@@ -60,9 +61,10 @@ export async function ensure(definitions: Definitions): Promise<string | null> {
  * the kit's nothing is taken away, and nowhere if there are objects of theirs.
  */
 export async function takeAway(definitions: Definitions): Promise<string | null> {
-  if (!definitions.available) return `${definitions.crd} cannot be installed from here`;
+  if (!(await definitions.available())) return `${definitions.crd} cannot be installed from here`;
   if (!(await isInstalled(definitions))) return null;
-  if (!hasKit()) return `${definitions.crd} is installed in this cluster, which is not the test's own`;
+  if (!(await isKitCluster()))
+    return `${definitions.crd} is installed in this cluster, which is not the test's own`;
   try {
     // Objects of namespaces that are just being deleted.
     await eventually('no objects', async () => {
