@@ -12,7 +12,7 @@ export interface Child {
   signal(name: NodeJS.Signals): void;
 }
 
-/** Starts `node` with `args`. All children end with the demo. */
+/** Starts `node` with `args`. All children end with this process, however it ends (short of SIGKILL). */
 export function startChild(args: readonly string[], env: Record<string, string>, logFile: string): Child {
   const log = openSync(logFile, 'a');
   const child = spawn(process.execPath, args, {
@@ -21,6 +21,9 @@ export function startChild(args: readonly string[], env: Record<string, string>,
   });
   closeSync(log);
   const exited = once(child, 'exit');
+  const orphan = (): void => void child.kill('SIGKILL');
+  process.on('exit', orphan);
+  child.on('exit', () => process.off('exit', orphan));
   const running = (): boolean => child.exitCode === null && child.signalCode === null;
   return {
     process: child,

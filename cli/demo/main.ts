@@ -55,6 +55,8 @@ async function playOnce(world: World, load: Load, manifests: string, started: nu
   return broken === 0;
 }
 
+// Each child adds a listener for the end of this process.
+process.setMaxListeners(0);
 const { values: options } = parseArgs({ options: { once: { type: 'boolean' }, keep: { type: 'boolean' } } });
 const started = performance.now();
 const directory = mkdtempSync(join(tmpdir(), 'tulle-demo-'));

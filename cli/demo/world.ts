@@ -149,6 +149,8 @@ export class World {
               // No redirection here, so the application is told of its sidecar in the usual way.
               HTTP_PROXY: proxy,
               grpc_proxy: proxy,
+              // grpc-js opens its tunnel with node:http, which must not take it through the proxy once more.
+              NO_PROXY: address,
               NODE_USE_ENV_PROXY: '1',
             },
             this.path('logs', `${name}.app.log`),

@@ -14,6 +14,12 @@ export interface ServiceEnvironment {
   version: string;
 }
 
+/**
+ * After SIGTERM a service goes on serving until its callers have heard that it leaves; Kubernetes tells both at the same
+ * time, so that every service that is restarted under load needs this (or a preStop hook that sleeps).
+ */
+const LINGER_MS = 500;
+
 /** SPIFFE ID of the caller, as the sidecar tells it. */
 export function callerOf(request: IncomingMessage): string {
   const field = request.headers['x-forwarded-client-cert'];
@@ -31,8 +37,8 @@ export function serve(service: Service, environment: ServiceEnvironment): Server
       const url = new URL(request.url ?? '/', 'http://service');
       let status = 200;
       let body: Record<string, unknown>;
-      if (url.pathname === '/_fault' && request.method === 'PUT') {
-        failureRate = Number(url.searchParams.get('rate'));
+      if (url.pathname === '/_fault') {
+        if (request.method === 'PUT') failureRate = Number(url.searchParams.get('rate'));
         body = { failureRate };
       } else if (Math.random() < failureRate) {
         status = 503;
@@ -67,8 +73,10 @@ export function serve(service: Service, environment: ServiceEnvironment): Server
   server.keepAliveTimeout = 60_000;
   server.listen(environment.port, environment.host);
   process.on('SIGTERM', () => {
-    server.close(() => process.exit(0));
-    server.closeIdleConnections();
+    setTimeout(() => {
+      server.close(() => process.exit(0));
+      server.closeIdleConnections();
+    }, LINGER_MS);
   });
   return server;
 }
