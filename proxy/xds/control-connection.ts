@@ -32,6 +32,9 @@ export interface ControlConnectionContext {
 /** PING every 10 s: a control plane that has gone without a word is noticed within 20 s. */
 const LIMITS: Readonly<Http2Limits> = { ...TRUSTED_LIMITS, streamIdleTimeoutMs: 0, idleTimeoutMs: 0 };
 
+/** Limits that are passed when nothing comes any more. */
+const SILENCE: ReadonlySet<string> = new Set(['flushStallMs', 'keepaliveTimeoutMs', 'prefaceTimeoutMs']);
+
 const noUser = { receive() {}, receiveEnd() {}, closed() {} };
 
 /** `host:port`, IPv6 in brackets. Throws a RangeError that names the remedy. */
@@ -157,7 +160,10 @@ export class ControlConnection implements ClientConnectionOwner {
       workspace: this.#context.workspace,
       limits: LIMITS,
       observer: {
-        onLimit: name => this.#note(`the limit ${name} was exceeded`),
+        onLimit: name =>
+          this.#note(
+            SILENCE.has(name) ? 'the control plane does not answer' : `the limit ${name} was exceeded`,
+          ),
         onFault: (_code, text) => this.#note(text),
         onRoundTrip: () => {
           this.heardAt = this.#context.clock.now();

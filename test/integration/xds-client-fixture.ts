@@ -148,7 +148,10 @@ export interface RunningClient {
 }
 
 export interface ClientOptions {
+  /** Of the destinations. */
   clock?: Clock;
+  /** Of the stream: backoff, and moves to a new identity. */
+  adsClock?: Clock;
   resolveTimeoutMs?: number;
   idleMs?: number;
 }
@@ -168,7 +171,7 @@ export function startClient(
     target: targetOf(port),
     identity,
     node: { id: 'shop/web-1', userAgentName: 'tulle' },
-    clock: systemClock,
+    clock: options.adsClock ?? systemClock,
     random: () => 0.5,
     log: logInto(lines),
     onApplied: () => table.settle(),
