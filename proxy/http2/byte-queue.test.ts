@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { BORROWED_BELOW } from '../exchange/stream.ts';
 import { ByteQueue } from './byte-queue.ts';
 
 describe('ByteQueue', () => {
@@ -11,7 +12,7 @@ describe('ByteQueue', () => {
       given.push(...chunk);
       queue.push(chunk);
       // A short chunk is only lent.
-      if (size < 4096) chunk.fill(0xee);
+      if (size < BORROWED_BELOW) chunk.fill(0xee);
       while (queue.length > (i % 3) * 5000) taken.push(...queue.take(1 + ((i * 53) % 3000)));
     }
     while (queue.length > 0) taken.push(...queue.take(100_000));
@@ -20,10 +21,10 @@ describe('ByteQueue', () => {
 
   it('passes long chunks on without a copy', () => {
     const queue = new ByteQueue();
-    const long = Buffer.alloc(10_000, 1);
+    const long = Buffer.alloc(BORROWED_BELOW, 1);
     queue.push(Buffer.from('short'));
     queue.push(long);
     expect(queue.take(100).toString()).toBe('short');
-    expect(queue.take(10_000).buffer).toBe(long.buffer);
+    expect(queue.take(BORROWED_BELOW).buffer).toBe(long.buffer);
   });
 });

@@ -4,6 +4,7 @@
  */
 import { BORROWED_BELOW } from '../exchange/stream.ts';
 
+/** The least that a block holds; one for a long chunk holds all of it. */
 const BLOCK_BYTES = 4096;
 
 export class ByteQueue {
@@ -25,7 +26,9 @@ export class ByteQueue {
     }
     let from = 0;
     while (from < chunk.length) {
-      if (this.#blockEnd < 0 || this.#blockEnd === BLOCK_BYTES) this.#open();
+      if (this.#blockEnd < 0 || this.#blockEnd === this.#chunks[this.#chunks.length - 1].length) {
+        this.#open(Math.max(BLOCK_BYTES, chunk.length - from));
+      }
       const block = this.#chunks[this.#chunks.length - 1];
       const copied = chunk.copy(block, this.#blockEnd, from);
       this.#blockEnd += copied;
@@ -46,8 +49,8 @@ export class ByteQueue {
     return taken;
   }
 
-  #open(): void {
-    this.#chunks.push(Buffer.allocUnsafeSlow(BLOCK_BYTES));
+  #open(size: number): void {
+    this.#chunks.push(Buffer.allocUnsafeSlow(size));
     this.#blockEnd = 0;
   }
 

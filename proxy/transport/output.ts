@@ -1,9 +1,7 @@
 /**
- * The bytes on their way out of one connection. Codecs write frames and heads straight into one growing
- * buffer; it is handed to the socket once per turn of the event loop, so that many small messages
- * become one write. Large body chunks are passed on by reference.
+ * The bytes on their way out of one connection. Codecs write frames, heads and bodies straight into one growing
+ * buffer; it is handed to the socket once per turn of the event loop, so that many small messages become one write.
  */
-import { BORROWED_BELOW } from '../exchange/stream.ts';
 
 /** Where an {@link Output} delivers to: a socket, or an array in tests. */
 export interface OutputSink {
@@ -17,17 +15,12 @@ export interface OutputSink {
    */
   lend?(bytes: Buffer): number;
   readonly retained?: boolean;
-  /** Several writes follow, which may become one; {@link uncork} ends them and returns what `write` would. */
-  cork?(): void;
-  uncork?(): number;
 }
 
 /** Flushes outputs together at the end of the current turn. One per process, passed to every connection. */
 export class FlushQueue {
   #outputs: Output[] = [];
   #spare: Output[] = [];
-  /** Scratch space that no output is using, last used first. */
-  readonly #scratch: Buffer[] = [];
   #scheduled = false;
   readonly #run = (): void => {
     const outputs = this.#outputs;
@@ -37,15 +30,6 @@ export class FlushQueue {
     outputs.length = 0;
     this.#spare = outputs;
   };
-
-  /** Lends scratch space, so that an idle connection holds none and busy ones use what is warm. */
-  borrow(): Buffer {
-    return this.#scratch.pop() ?? Buffer.allocUnsafeSlow(INITIAL_BYTES);
-  }
-
-  giveBack(scratch: Buffer): void {
-    if (this.#scratch.length < KEEP_BUFFERS && scratch.length <= KEEP_BYTES) this.#scratch.push(scratch);
-  }
 
   add(output: Output): void {
     this.#outputs.push(output);
@@ -57,24 +41,22 @@ export class FlushQueue {
 }
 
 const INITIAL_BYTES = 4096;
-const NONE = Buffer.alloc(0);
 /** A buffer that grew beyond this is not kept after a flush. */
-const KEEP_BYTES = 65_536;
-/** As many connections write in one turn without allocating. */
-const KEEP_BUFFERS = 64;
+const KEEP_BYTES = 524_288;
+/** A buffer that has grown is given up after this many flushes that would have fitted into a quarter of it. */
+const SMALL_FLUSHES = 64;
+/** Two reads of 64 KiB: so one read and what frames it never makes the output look full. */
+const HIGH_WATER = 131_072;
+const NONE = Buffer.alloc(0);
 
 export class Output {
   /** Scratch space: bytes [0, end) are waiting. Call {@link ensure} before writing into it. */
-  bytes: Buffer = NONE;
+  bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   end = 0;
   /** Bytes that the sink holds and the operating system has not taken. Updated by flush and by {@link taken}. */
   pending = 0;
   /** Bytes handed to the sink since the beginning. */
   written = 0;
-  /** Bytes in {@link #segments}. */
-  #queued = 0;
-  /** What goes out before the scratch space, in order. */
-  readonly #segments: Buffer[] = [];
   /** Called when `buffered` has fallen below half of `highWater` after {@link writable} was false. */
   onDrain: (() => void) | null = null;
   /**
@@ -90,8 +72,9 @@ export class Output {
   #above = false;
   #closed = false;
   #finished = false;
+  #smallFlushes = 0;
 
-  constructor(sink: OutputSink, queue: FlushQueue, highWater = 65_536) {
+  constructor(sink: OutputSink, queue: FlushQueue, highWater = HIGH_WATER) {
     this.#sink = sink;
     this.#queue = queue;
     this.highWater = highWater;
@@ -99,12 +82,12 @@ export class Output {
 
   /** Bytes accepted and not yet taken by the operating system. */
   get buffered(): number {
-    return this.end + this.#queued + this.pending;
+    return this.end + this.pending;
   }
 
   /** Position in the byte stream where the next byte goes. */
   get position(): number {
-    return this.written + this.#queued + this.end;
+    return this.written + this.end;
   }
 
   /** Position in the byte stream up to which the operating system has taken everything. */
@@ -114,7 +97,7 @@ export class Output {
 
   /** False when the writer should wait for {@link onDrain}. */
   get writable(): boolean {
-    if (this.buffered < this.highWater) return true;
+    if (this.end + this.pending < this.highWater) return true;
     this.#above = true;
     return false;
   }
@@ -126,11 +109,8 @@ export class Output {
   }
 
   #grow(size: number): void {
-    if (this.bytes === NONE) this.bytes = this.#queue.borrow();
-    if (this.end + size <= this.bytes.length) return;
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.end + size));
+    const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.end + size, INITIAL_BYTES));
     this.bytes.copy(grown, 0, 0, this.end);
-    this.#queue.giveBack(this.bytes);
     this.bytes = grown;
   }
 
@@ -140,23 +120,11 @@ export class Output {
     this.end += this.bytes.latin1Write(value, this.end, value.length);
   }
 
-  /** Appends body bytes: short ones are copied, long ones are handed to the sink as they are. */
+  /** Appends a copy of body bytes: copying costs less than memory of their own for bytes that leave within the turn. */
   chunk(value: Buffer): void {
-    if (value.length < BORROWED_BELOW) {
-      this.ensure(value.length);
-      value.copy(this.bytes, this.end);
-      this.end += value.length;
-      return;
-    }
-    if (!this.#scheduled) this.#schedule();
-    if (this.#closed || this.#finished) return;
-    if (this.end > 0) this.#enqueue(this.#takeScratch());
-    this.#enqueue(value);
-  }
-
-  #enqueue(bytes: Buffer): void {
-    this.#segments.push(bytes);
-    this.#queued += bytes.length;
+    this.ensure(value.length);
+    value.copy(this.bytes, this.end);
+    this.end += value.length;
   }
 
   #schedule(): void {
@@ -169,13 +137,6 @@ export class Output {
     this.#scheduled = false;
     this.#deliver();
     if (!this.#closed) this.#progressed();
-    if (this.end === 0) this.#release();
-  }
-
-  #release(): void {
-    if (this.bytes === NONE) return;
-    this.#queue.giveBack(this.bytes);
-    this.bytes = NONE;
   }
 
   /**
@@ -185,7 +146,7 @@ export class Output {
   finish(): void {
     if (this.#finished || this.#closed) return;
     if (!this.#scheduled) this.#schedule();
-    this.#deliver();
+    if (this.end > 0) this.#give();
     this.#finished = true;
   }
 
@@ -194,49 +155,41 @@ export class Output {
       this.end = 0;
       return;
     }
-    if (this.#segments.length > 0) this.#deliverSegments();
-    else if (this.end > 0) this.#deliverScratch();
+    if (this.end === 0) return;
+    if (this.#sink.lend === undefined) this.#give();
+    // What would only wait inside the sink waits here, where it can still grow into one write: see taken().
+    else if (this.pending === 0) this.#lend();
   }
 
-  #deliverScratch(): void {
+  #lend(): void {
     const sink = this.#sink;
     const { bytes, end } = this;
+    this.end = 0;
     this.written += end;
-    if (sink.lend === undefined || bytes.length > KEEP_BYTES) {
-      this.pending = sink.write(this.#takeScratch());
-      return;
+    this.pending = (sink as Required<OutputSink>).lend(bytes.subarray(0, end));
+    if (sink.retained === true || bytes.length > KEEP_BYTES)
+      this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+    else if (bytes.length > INITIAL_BYTES) this.#shrink(end);
+  }
+
+  /** A connection that carried a large body and then falls silent must not hold on to its space. */
+  #shrink(end: number): void {
+    if (end * 4 > this.bytes.length) {
+      this.#smallFlushes = 0;
+    } else if (++this.#smallFlushes >= SMALL_FLUSHES) {
+      this.#smallFlushes = 0;
+      this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
     }
-    this.end = 0;
-    this.pending = sink.lend(bytes.subarray(0, end));
-    if (sink.retained === true) this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
   }
 
-  #deliverSegments(): void {
-    const sink = this.#sink;
-    const segments = this.#segments;
-    if (this.end > 0) this.#enqueue(this.#takeScratch());
-    sink.cork?.();
-    for (let i = 0; i < segments.length; i++) this.pending = sink.write(segments[i]);
-    this.written += this.#queued;
-    this.#queued = 0;
-    segments.length = 0;
-    if (sink.uncork !== undefined) this.pending = sink.uncork();
-  }
-
-  /**
-   * The sink owns what it is given until the kernel has taken it, so the scratch space is copied out when small (a pooled
-   * slab, cheap) and given away when large.
-   */
-  #takeScratch(): Buffer {
+  /** The sink owns what it is given. */
+  #give(): void {
     const { bytes, end } = this;
+    const owned = Buffer.allocUnsafe(end);
+    bytes.copy(owned, 0, 0, end);
     this.end = 0;
-    if (end * 2 <= bytes.length && bytes.length <= KEEP_BYTES) {
-      const copy = Buffer.allocUnsafe(end);
-      bytes.copy(copy, 0, 0, end);
-      return copy;
-    }
-    this.bytes = NONE;
-    return bytes.subarray(0, end);
+    this.written += end;
+    this.pending = this.#sink.write(owned);
   }
 
   /**
@@ -245,7 +198,9 @@ export class Output {
    */
   taken(pending: number): void {
     this.pending = pending;
-    if (!this.#closed) this.#progressed();
+    if (this.#closed) return;
+    if (pending === 0) this.#deliver();
+    this.#progressed();
   }
 
   #progressed(): void {
@@ -261,7 +216,5 @@ export class Output {
     this.#closed = true;
     this.bytes = NONE;
     this.end = 0;
-    this.#segments.length = 0;
-    this.#queued = 0;
   }
 }

@@ -2,7 +2,6 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { ResetReason } from '../exchange/stream.ts';
 import { type FlushQueue, Output, type OutputSink } from './output.ts';
-import { ReadBuffer } from './read-buffer.ts';
 import { type OnRead, resetOnDestroy } from './socket-handle.ts';
 import type { Transport, TransportUser } from './transport.ts';
 
@@ -37,13 +36,13 @@ export class SocketTransport implements Transport, OutputSink {
   /** An empty write waits behind what the socket holds, to tell when it is gone. */
   #marked = false;
   #tls = false;
-  readonly #read: ReadBuffer;
+  readonly #readBuffer: Buffer;
   readonly #onTaken: () => void;
 
   constructor(shared: TransportShared, user: TransportUser, highWater?: number) {
     this.output = new Output(this, shared.queue, highWater);
     this.user = user;
-    this.#read = new ReadBuffer(shared.readBuffer);
+    this.#readBuffer = shared.readBuffer;
     this.#onTaken = () => {
       this.#marked = false;
       const socket = this.#socket;
@@ -56,10 +55,10 @@ export class SocketTransport implements Transport, OutputSink {
   /** To be given to the socket when it is made, so that it reads into our buffers. */
   onread(): OnRead {
     return {
-      buffer: () => this.#read.next(),
+      buffer: () => this.#readBuffer,
       callback: (size, buffer) => {
         this.received += size;
-        if (this.#state !== 'closed') this.user.receive(this.#read.take(buffer as Buffer, size));
+        if (this.#state !== 'closed') this.user.receive((buffer as Buffer).subarray(0, size));
         return true;
       },
     };
@@ -162,21 +161,9 @@ export class SocketTransport implements Transport, OutputSink {
     return held;
   }
 
-  cork(): void {
-    this.#socket?.cork();
-  }
-
-  uncork(): number {
-    const socket = this.#socket;
-    if (socket === null || socket.destroyed) return 0;
-    socket.uncork();
-    return this.#mark(socket);
-  }
-
   #mark(socket: Socket): number {
     const held = socket.writableLength;
-    if (held === 0 || this.#tls || this.#marked || socket.writableCorked > 0 || socket.writableEnded)
-      return held;
+    if (held === 0 || this.#tls || this.#marked || socket.writableEnded) return held;
     this.#marked = true;
     socket.write(EMPTY, this.#onTaken);
     return held;
