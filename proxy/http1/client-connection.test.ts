@@ -94,7 +94,9 @@ describe('request', () => {
     for (const body of ['abc', 'a']) {
       const { request, transport, connection, owner } = open();
       const response = request({ method: 'POST', contentLength: 2 }, false);
-      response.stream?.data(Buffer.from(body), true);
+      response.stream?.data(Buffer.from(body), false);
+      transport.turn();
+      response.stream?.data(Buffer.alloc(0), true);
       expect(transport.destroyed).toBe(true);
       expect(transport.text).not.toContain('abc');
       expect(response.reset).toBe(null);
@@ -368,6 +370,15 @@ describe('reuse', () => {
     expect(connection.capacity).toBe(1);
   });
 
+  test('a reset inside the last callback of the exchange leaves the connection alone', () => {
+    const { request, answer, transport, owner } = open();
+    const response = request();
+    response.resetAtEnd = true;
+    answer(OK);
+    expect(transport.destroyed).toBe(false);
+    expect(owner.events).toEqual(['capacity']);
+  });
+
   test('a reset before the response closes the connection', () => {
     const { request, connection, transport, owner } = open();
     const response = request();
@@ -431,7 +442,9 @@ describe('tunnel', () => {
     const { request, answer, transport, connection } = open();
     const response = request({ upgrade: 'websocket' }, false);
     transport.takeText();
-    expect(response.stream?.data(Buffer.from('early'), false)).toBe(false);
+    const early = Buffer.from('early');
+    expect(response.stream?.data(early, false)).toBe(false);
+    early.fill(0);
     expect(transport.takeText()).toBe('');
     answer(`${SWITCH}down`);
     expect(response.head).toEqual({ status: 101, fields: [], contentLength: -1 });

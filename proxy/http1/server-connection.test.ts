@@ -158,6 +158,29 @@ describe('request body', () => {
     expect(requests[0].body).toBe(`ab${large}cde${large}`);
   });
 
+  test('may come in any number of chunks', () => {
+    const { requests, send } = open();
+    send(post('Transfer-Encoding: chunked\r\n', `${'1\r\na\r\n'.repeat(40)}0\r\n\r\n`));
+    expect(requests[0]).toMatchObject({ body: 'a'.repeat(40), ended: true, reset: null });
+  });
+
+  test('is not passed on after the receiver has reset the stream', () => {
+    for (const [first, second] of [
+      ['a', 'b'.repeat(5000)],
+      ['a'.repeat(5000), 'b'.repeat(5000)],
+      ['a'.repeat(5000), ''],
+    ]) {
+      const { requests, send, transport } = open({ onData: request => request.stream.reset('cancelled') });
+      const chunks = [first, second]
+        .filter(text => text !== '')
+        .map(text => `${text.length.toString(16)}\r\n${text}\r\n`);
+      send(post('Transfer-Encoding: chunked\r\n', `${chunks.join('')}0\r\nX-Sum: 1\r\n\r\n`));
+      expect(requests[0].body).toBe(first);
+      expect(requests[0]).toMatchObject({ trailers: null, ended: false });
+      expect(transport.destroyed).toBe(true);
+    }
+  });
+
   test('may use all of the limit of chunk extensions, each time', () => {
     const { requests, send, transport } = open({ limits: { maxChunkExtensionBytes: 10 }, onEnd: answerOk });
     for (let i = 0; i < 3; i++) {
@@ -269,19 +292,19 @@ describe('response', () => {
     const { requests, send, transport } = open({ highWater: 1000 });
     transport.blocked = true;
     send(GET);
-    requests[0].stream.respond(head(200, [], 2000), false);
+    requests[0].stream.respond(head(200, [], 2500), false);
     expect(requests[0].stream.data(Buffer.alloc(1500), false)).toBe(false);
     transport.turn();
     expect(requests[0].writable).toBe(0);
     transport.take();
     expect(requests[0].writable).toBe(1);
-    requests[0].stream.data(Buffer.alloc(500), true);
+    expect(requests[0].stream.data(Buffer.alloc(1000), true)).toBe(false);
     transport.turn();
     expect(requests[0].sent).toBe(0);
     send(GET);
     expect(requests.length).toBe(1);
     transport.take();
-    expect(requests[0].sent).toBe(1);
+    expect(requests[0]).toMatchObject({ sent: 1, writable: 1 });
     expect(requests.length).toBe(2);
   });
 });
@@ -310,6 +333,25 @@ describe('persistence', () => {
     send(request);
     expect(transport.text).toContain(field);
     expect(transport.ended).toBe(ended);
+  });
+
+  test('skips one empty line before each request', () => {
+    const { requests, send, transport } = open({ onEnd: answerOk });
+    for (let i = 0; i < 3; i++) {
+      send(`\r\n${GET}`);
+      transport.turn();
+    }
+    expect(requests.length).toBe(3);
+    expect(transport.ended).toBe(false);
+  });
+
+  test('ends after a response of unknown length to HTTP/1.0, although the client would keep it', () => {
+    const { requests, send, transport } = open();
+    send('GET / HTTP/1.0\r\nConnection: keep-alive\r\n\r\n');
+    requests[0].stream.respond(head(200), false);
+    requests[0].stream.data(Buffer.from('ok'), true);
+    expect(transport.text).toBe('HTTP/1.1 200 OK\r\nconnection: close\r\n\r\nok');
+    expect(transport.ended).toBe(true);
   });
 
   test('serves pipelined requests one at a time, in order', () => {
@@ -486,6 +528,50 @@ describe('response before the end of the request', () => {
     expect(transport.ended).toBe(true);
   });
 
+  test('does not close when the client did not wait for 100-continue, or got it', () => {
+    for (const sendsBody of [true, false]) {
+      const { requests, send, transport } = open();
+      send(post('Expect: 100-continue\r\nContent-Length: 5\r\n', sendsBody ? 'ab' : ''));
+      if (!sendsBody) requests[0].stream.informational(100, []);
+      answerOk(requests[0]);
+      expect(transport.takeText()).not.toContain('close');
+      send((sendsBody ? 'cde' : 'abcde') + GET);
+      expect(requests.length).toBe(2);
+    }
+  });
+
+  test('each time counts anew what is dropped, and later requests keep their bodies', () => {
+    const { requests, send, transport } = open({ limits: { maxDiscardBytes: 100 } });
+    for (let i = 0; i < 3; i++) {
+      send(post('Content-Length: 80\r\n', 'ab'));
+      answerOk(requests[i]);
+      transport.turn();
+      send('x'.repeat(78));
+    }
+    expect(transport.ended).toBe(false);
+    send(post('Content-Length: 2\r\n', 'ab'));
+    expect(requests[3]).toMatchObject({ body: 'ab', ended: true });
+  });
+
+  test('ends cleanly when the client ends inside the rest', () => {
+    const { requests, send, transport, connection } = open();
+    send(post('Content-Length: 5\r\n', 'ab'));
+    answerOk(requests[0]);
+    transport.turn();
+    connection.receiveEnd();
+    expect(transport).toMatchObject({ ended: true, destroyed: false });
+    expect(requests[0].reset).toBe(null);
+  });
+
+  test('reads on after the last response, so that the client does not see a reset', () => {
+    const { requests, send, transport, connection } = open({ autoConsume: false });
+    send(post('Content-Length: 100000\r\nConnection: close\r\n'));
+    connection.receive(Buffer.alloc(70_000));
+    expect(transport.paused).toBe(true);
+    answerOk(requests[0]);
+    expect(transport).toMatchObject({ paused: false, ended: true });
+  });
+
   test('does not close when 100-continue was sent', () => {
     const { requests, send, transport } = open({ onEnd: answerOk });
     send(post('Expect: 100-continue\r\nContent-Length: 2\r\n'));
@@ -593,6 +679,7 @@ describe('tunnel', () => {
     expect(transport.takeText()).toBe('last');
     expect(transport.ended).toBe(true);
     expect(requests[0].sent).toBe(1);
+    expect(requests[0].chunks.filter(chunk => chunk.length === 0).length).toBe(1);
     connection.closed('connection-closed');
     expect(requests[0].reset).toBe(null);
   });
@@ -718,6 +805,30 @@ describe('time', () => {
     expect(transport.destroyed).toBe(true);
     expect(requests[0].reset).toBe('timeout');
     expect(observer.limits).toEqual(['bodyIdleTimeoutMs']);
+  });
+
+  test('a client that reads slowly keeps its connection, and time for its last bytes', () => {
+    const { requests, send, transport, connection } = open({ highWater: 100 });
+    send('GET / HTTP/1.0\r\n\r\n');
+    transport.blocked = true;
+    requests[0].stream.respond(head(200), false);
+    for (let now = 0; now < 300_000; now += 50_000) {
+      requests[0].stream.data(Buffer.from('ok'), false);
+      transport.turn();
+      connection.tick(now);
+      transport.take();
+      requests[0].stream.data(Buffer.from('ok'), false);
+      transport.turn();
+    }
+    requests[0].stream.data(Buffer.from('ok'), true);
+    transport.turn();
+    connection.tick(301_000);
+    connection.tick(320_000);
+    expect(transport).toMatchObject({ ended: true, destroyed: false });
+    transport.take();
+    connection.tick(321_000);
+    connection.tick(326_000);
+    expect(transport.destroyed).toBe(true);
   });
 
   test('a slow answer of the application is no timeout', () => {

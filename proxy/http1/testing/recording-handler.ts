@@ -17,21 +17,13 @@ export class RecordedRequest implements RequestReceiver {
   reset: ResetReason | null = null;
   sent = 0;
   writable = 0;
-  readonly #autoConsume: boolean;
-  readonly #onEnd: (request: RecordedRequest) => void;
+  readonly #options: RecordingHandlerOptions;
 
-  constructor(
-    stream: ServerStream,
-    head: RequestHead,
-    end: boolean,
-    autoConsume: boolean,
-    onEnd: (request: RecordedRequest) => void,
-  ) {
+  constructor(stream: ServerStream, head: RequestHead, end: boolean, options: RecordingHandlerOptions) {
     this.stream = stream;
     this.head = head;
     this.ended = end;
-    this.#autoConsume = autoConsume;
-    this.#onEnd = onEnd;
+    this.#options = options;
   }
 
   get body(): string {
@@ -45,7 +37,8 @@ export class RecordedRequest implements RequestReceiver {
 
   onRequestData(chunk: Buffer, end: boolean): void {
     this.chunks.push(Buffer.from(chunk));
-    if (this.#autoConsume) this.stream.consumed(chunk.length);
+    if (this.#options.autoConsume !== false) this.stream.consumed(chunk.length);
+    this.#options.onData?.(this);
     if (end) this.#end();
   }
 
@@ -56,7 +49,7 @@ export class RecordedRequest implements RequestReceiver {
 
   #end(): void {
     this.ended = true;
-    this.#onEnd(this);
+    this.#options.onEnd?.(this);
   }
 
   onRequestReset(reason: ResetReason): void {
@@ -77,6 +70,8 @@ export interface RecordingHandlerOptions {
   autoConsume?: boolean;
   /** Called when a request has ended, with or without a body. */
   onEnd?: (request: RecordedRequest) => void;
+  /** Called with every piece of a body. */
+  onData?: (request: RecordedRequest) => void;
 }
 
 /** Keeps every request; answers none by itself. */
@@ -89,10 +84,9 @@ export class RecordingHandler implements RequestHandler {
   }
 
   onRequest(stream: ServerStream, head: RequestHead, end: boolean): void {
-    const onEnd = this.#options.onEnd ?? (() => {});
-    const request = new RecordedRequest(stream, head, end, this.#options.autoConsume ?? true, onEnd);
+    const request = new RecordedRequest(stream, head, end, this.#options);
     stream.receiver = request;
     this.requests.push(request);
-    if (end) onEnd(request);
+    if (end) this.#options.onEnd?.(request);
   }
 }

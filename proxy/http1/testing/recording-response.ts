@@ -19,6 +19,7 @@ export class RecordedResponse implements ResponseReceiver {
   reset: ResetReason | null = null;
   writable = 0;
   autoConsume = true;
+  resetAtEnd = false;
 
   get body(): string {
     return Buffer.concat(this.chunks).toString('latin1');
@@ -37,6 +38,7 @@ export class RecordedResponse implements ResponseReceiver {
     this.chunks.push(Buffer.from(chunk));
     if (this.autoConsume) this.stream?.consumed(chunk.length);
     this.ended = end;
+    if (end && this.resetAtEnd) this.stream?.reset('cancelled');
   }
 
   onResponseTrailers(fields: FieldLines): void {

@@ -316,6 +316,7 @@ export const FRAMING_CORPUS: readonly FramingCase[] = [
     '\xe4',
     "a'b",
     '*',
+    'a'.repeat(300),
   ].map(host => ({
     name: `Host ${JSON.stringify(host)}`,
     bytes: `GET / HTTP/1.1\r\nHost: ${host}\r\n\r\n`,
