@@ -49,7 +49,7 @@ export class ScriptedStream {
   readonly identity: ReturnType<ControlPlaneIdentity['identify']>;
   readonly received: DeltaDiscoveryRequest[] = [];
   readonly #call: ServerDuplexStream<Buffer, Buffer>;
-  #read = 0;
+  readonly #unread: DeltaDiscoveryRequest[] = [];
   #wake: () => void = () => {};
   #nonces = 0;
 
@@ -60,28 +60,24 @@ export class ScriptedStream {
     this.#call = call;
     this.identity = identity;
     call.on('data', (message: Buffer) => {
-      this.received.push(DeltaDiscoveryRequest.decode(message));
+      const request = DeltaDiscoveryRequest.decode(message);
+      this.received.push(request);
+      this.#unread.push(request);
       this.#wake();
     });
     call.on('error', () => {});
   }
 
-  /** The next request. */
-  async next(): Promise<DeltaDiscoveryRequest> {
-    while (this.received.length <= this.#read) {
-      await new Promise<void>(resolve => {
-        this.#wake = resolve;
-      });
-    }
-    return this.received[this.#read++];
+  /** The next request that nobody has waited for in another way. */
+  next(): Promise<DeltaDiscoveryRequest> {
+    return this.#first(() => true);
   }
 
-  /** The next request, which must be a subscription; its names. */
+  /** The next subscription to a type; its names. Other requests stay for others. */
   async subscribed(kind: Kind): Promise<string[]> {
-    const request = await this.next();
-    if (request.typeUrl !== types[kind] || request.responseNonce !== '') {
-      throw new Error(`expected a subscription to ${kind}, got ${JSON.stringify(request)}`);
-    }
+    const request = await this.#first(
+      ({ typeUrl, resourceNamesSubscribe }) => typeUrl === types[kind] && resourceNamesSubscribe.length > 0,
+    );
     return request.resourceNamesSubscribe;
   }
 
@@ -95,9 +91,17 @@ export class ScriptedStream {
     this.send(
       DeltaDiscoveryResponse.fromPartial({ typeUrl: types[kind], nonce, resources, removedResources }),
     );
+    const answer = await this.#first(({ responseNonce }) => responseNonce === nonce);
+    return answer.errorDetail?.message ?? '';
+  }
+
+  async #first(wanted: (request: DeltaDiscoveryRequest) => boolean): Promise<DeltaDiscoveryRequest> {
     for (;;) {
-      const answer = await this.next();
-      if (answer.responseNonce === nonce) return answer.errorDetail?.message ?? '';
+      const index = this.#unread.findIndex(wanted);
+      if (index >= 0) return this.#unread.splice(index, 1)[0];
+      await new Promise<void>(resolve => {
+        this.#wake = resolve;
+      });
     }
   }
 
