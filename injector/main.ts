@@ -57,7 +57,7 @@ export async function main(environment: Readonly<Record<string, string | undefin
   const haveCertificate = lifecycle.task('serving certificate');
   const haveListed = lifecycle.task('namespaces');
 
-  const client = new ApiClient(findCredentials(environment));
+  const client = new ApiClient(await findCredentials(environment));
   const metrics = injectorMetrics(() => keeper.notAfter);
   const admission = podAdmission(settings, client);
   const webhook = createWebhookServer({

@@ -61,7 +61,7 @@ export async function main(args: readonly string[]): Promise<void> {
     console.log(usage);
     return;
   }
-  const client = new ApiClient(findCredentials(environment()));
+  const client = new ApiClient(await findCredentials(environment()));
   try {
     const lines = report(...(await read(client, namespace)));
     process.stdout.write(format(lines));

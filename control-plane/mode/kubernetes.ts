@@ -13,13 +13,13 @@ import { TrustBundlePublisher } from '../sources/kubernetes/trust-bundle.ts';
 import type { Mode } from './mode.ts';
 
 /** A mesh from a cluster: objects, authority, tokens and roots go through the API server. */
-export function kubernetesMode(
+export async function kubernetesMode(
   settings: ControlPlaneSettings,
   store: RecordStore,
   log: Logger,
   environment: NodeJS.ProcessEnv,
-): Mode {
-  const api = new ApiClient(findCredentials(environment));
+): Promise<Mode> {
+  const api = new ApiClient(await findCredentials(environment));
   const source = new KubernetesSource({
     api,
     writer: store,

@@ -20,7 +20,7 @@ beforeEach(async () => {
     server: `http://127.0.0.1:${port}`,
     ca: () => '',
     certificate: null,
-    token: () => `token-${++asked}`,
+    authorization: async () => `Bearer token-${++asked}`,
   });
 });
 
@@ -89,7 +89,7 @@ test('the token is asked for at each request', async () => {
   expect(tokens).toEqual(['Bearer token-1', 'Bearer token-2']);
 });
 
-test('credentials: a kubeconfig, or what is missing', () => {
+test('credentials: a kubeconfig, or what is missing', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'tulle-kubeconfig-'));
   const file = join(directory, 'config');
   const write = (user: string, current = 'x'): void =>
@@ -101,22 +101,26 @@ clusters: [{name: c, cluster: {server: "https://h:1/", certificate-authority-dat
 users: [{name: u, user: ${user}}]`,
     );
   write('{token: secret}');
-  const credentials = findCredentials({ KUBECONFIG: file });
-  expect([credentials.server, credentials.ca(), credentials.token(), credentials.certificate]).toEqual([
+  const credentials = await findCredentials({ KUBECONFIG: file });
+  expect([credentials.server, credentials.ca(), credentials.certificate]).toEqual([
     'https://h:1',
     'CA',
-    'secret',
     null,
   ]);
-  write('{exec: {command: x}}');
-  expect(() => findCredentials({ KUBECONFIG: file })).toThrow(
-    `${file}: the user has neither client-certificate nor token; use one that has (exec is not run)`,
+  expect(await credentials.authorization()).toBe('Bearer secret');
+  // An exec plugin, as managed clusters have it, is run.
+  const status = { token: 'from-plugin' };
+  const credential = { apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status };
+  const args = JSON.stringify(['-c', `echo '${JSON.stringify(credential)}'`]);
+  write(
+    `{exec: {apiVersion: client.authentication.k8s.io/v1, command: sh, args: ${args}, interactiveMode: Never}}`,
   );
+  expect(await (await findCredentials({ KUBECONFIG: file })).authorization()).toBe('Bearer from-plugin');
   write('{token: t}', 'y');
-  expect(() => findCredentials({ KUBECONFIG: file })).toThrow(
+  await expect(findCredentials({ KUBECONFIG: file })).rejects.toThrow(
     `${file}: current-context "y" names no cluster and user; correct it`,
   );
-  expect(() => findCredentials({})).toThrow(
+  await expect(findCredentials({})).rejects.toThrow(
     'KUBERNETES_SERVICE_HOST is not set; run in a pod, or name a kubeconfig file in KUBECONFIG',
   );
   rmSync(directory, { recursive: true });

@@ -113,7 +113,7 @@ export class ApiClient {
     object?: object,
     type?: string,
   ): ReturnType<Agent['request']> {
-    const token = this.#credentials.token();
+    const authorization = await this.#credentials.authorization();
     const answer = await this.#agent.request({
       origin: this.#credentials.server,
       method: method as 'GET',
@@ -122,7 +122,7 @@ export class ApiClient {
       headers: {
         accept: 'application/json',
         ...(type === undefined ? {} : { 'content-type': type }),
-        ...(token === null ? {} : { authorization: `Bearer ${token}` }),
+        ...(authorization === null ? {} : { authorization }),
       },
       body: object === undefined ? null : JSON.stringify(object),
     });

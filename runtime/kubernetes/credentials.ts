@@ -1,6 +1,7 @@
 /** How to reach an API server: the service account of the pod, or a kubeconfig file. */
 import { readFileSync } from 'node:fs';
-import { parse } from 'yaml';
+import { readFile } from 'node:fs/promises';
+import type { RequestOptions } from 'node:https';
 
 export interface Credentials {
   /** URL without a path. */
@@ -9,16 +10,16 @@ export interface Credentials {
   ca(): string;
   /** Client certificate and key, PEM, if there is one. */
   readonly certificate: { readonly cert: string; readonly key: string } | null;
-  /** Asked for each request; null without a token. */
-  token(): string | null;
+  /** Value of the header of that name, asked for each request; null without one. */
+  authorization(): Promise<string | null>;
 }
 
 const SERVICE_ACCOUNT = '/var/run/secrets/kubernetes.io/serviceaccount';
 
 type Environment = Readonly<Record<string, string | undefined>>;
 
-/** The kubeconfig that KUBECONFIG names, else the service account. Throws with the remedy if there is neither. */
-export function findCredentials(environment: Environment): Credentials {
+/** The kubeconfig that KUBECONFIG names, else the service account. Rejects with the remedy if there is neither. */
+export async function findCredentials(environment: Environment): Promise<Credentials> {
   const { KUBECONFIG: file } = environment;
   return file === undefined || file === ''
     ? serviceAccountCredentials(environment)
@@ -36,44 +37,36 @@ export function serviceAccountCredentials(environment: Environment): Credentials
     server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
     ca: () => readFileSync(`${SERVICE_ACCOUNT}/ca.crt`, 'utf8'),
     certificate: null,
-    token: () => readFileSync(`${SERVICE_ACCOUNT}/token`, 'utf8').trim(),
+    authorization: async () => `Bearer ${(await readFile(`${SERVICE_ACCOUNT}/token`, 'utf8')).trim()}`,
   };
 }
 
-interface Kubeconfig {
-  readonly 'current-context'?: string;
-  readonly contexts?: readonly { name: string; context: { cluster: string; user: string } }[];
-  readonly clusters?: readonly { name: string; cluster: Record<string, string> }[];
-  readonly users?: readonly { name: string; user: Record<string, string> }[];
-}
-
-/** The current context of a kubeconfig file. Users with a certificate or a token; exec plugins are not run. */
-export function kubeconfigCredentials(file: string): Credentials {
-  const config = parse(readFileSync(file, 'utf8')) as Kubeconfig;
-  const current = config['current-context'];
-  const context = config.contexts?.find(({ name }) => name === current)?.context;
-  const cluster = config.clusters?.find(({ name }) => name === context?.cluster)?.cluster;
-  const user = config.users?.find(({ name }) => name === context?.user)?.user;
-  if (cluster === undefined || user === undefined)
+/**
+ * The current context of a kubeconfig file, as kubectl takes it: certificates, tokens, exec plugins. The library that
+ * reads it is large and loaded only here: pods have their service account.
+ */
+export async function kubeconfigCredentials(file: string): Promise<Credentials> {
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  config.loadFromFile(file);
+  const cluster = config.getCurrentCluster();
+  if (cluster === null || config.getCurrentUser() === null)
     throw new Error(
-      `${file}: current-context ${JSON.stringify(current)} names no cluster and user; correct it`,
+      `${file}: current-context ${JSON.stringify(config.getCurrentContext())} names no cluster and user; correct it`,
     );
-  const pem = (of: Record<string, string>, field: string): string => {
-    const data = of[`${field}-data`];
-    if (data !== undefined) return Buffer.from(data, 'base64').toString();
-    return of[field] === undefined ? '' : readFileSync(of[field], 'utf8');
-  };
-  const ca = pem(cluster, 'certificate-authority');
-  const cert = pem(user, 'client-certificate');
-  const key = pem(user, 'client-key');
-  if (cert === '' && user.token === undefined)
-    throw new Error(
-      `${file}: the user has neither client-certificate nor token; use one that has (exec is not run)`,
-    );
+  const options: RequestOptions = {};
+  await config.applyToHTTPSOptions(options);
+  const { ca, cert, key } = options;
   return {
     server: cluster.server.replace(/\/$/, ''),
-    ca: () => ca,
-    certificate: cert === '' ? null : { cert, key },
-    token: () => user.token ?? null,
+    ca: () => String(ca ?? ''),
+    certificate: cert === undefined || key === undefined ? null : { cert: String(cert), key: String(key) },
+    async authorization() {
+      // Asked anew, since the tokens of exec plugins end.
+      const request: RequestOptions = {};
+      await config.applyToHTTPSOptions(request);
+      const { Authorization } = request.headers as Record<string, string | undefined>;
+      return Authorization ?? null;
+    },
   };
 }

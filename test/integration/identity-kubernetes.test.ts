@@ -19,7 +19,7 @@ let api: ApiClient;
 
 beforeAll(async () => {
   if (KUBECONFIG === '') return;
-  api = new ApiClient(findCredentials(process.env));
+  api = new ApiClient(await findCredentials(process.env));
   await api.create('/api/v1/namespaces', { metadata: { name: namespace } });
   await api.create(`${base}/serviceaccounts`, { metadata: { name: 'web' } });
   const spec = {
@@ -99,7 +99,7 @@ onCluster('two replicas that start at once agree on one Secret, also if it exist
 });
 
 onCluster('an API server that is away is told as such', async () => {
-  const away = new ApiClient({ ...findCredentials(process.env), server: 'https://127.0.0.1:1' });
+  const away = new ApiClient({ ...(await findCredentials(process.env)), server: 'https://127.0.0.1:1' });
   expect(await kubernetesReviewer(away).review('x')).toMatchObject({ kind: 'unavailable' });
   await away.close();
 });

@@ -98,7 +98,7 @@ function until(store: RecordStore, holds: (mesh: Mesh) => boolean): Promise<Mesh
 
 beforeAll(async () => {
   if (KUBECONFIG === '') return;
-  api = new ApiClient(findCredentials(process.env));
+  api = new ApiClient(await findCredentials(process.env));
   await api.create('/api/v1/namespaces', {
     metadata: { name: namespace, annotations: { 'tulle.dev/mtls': 'strict' } },
   });
@@ -289,7 +289,7 @@ async function gate(
 }
 
 onCluster('connections that are cut or fall silent are replaced, and nothing is missed', async () => {
-  const credentials = findCredentials(process.env);
+  const credentials = await findCredentials(process.env);
   const { port, hold, cut } = await gate(new URL(credentials.server));
   const through = new ApiClient({ ...credentials, server: `https://127.0.0.1:${port}` });
   closers.push(() => through.close());
