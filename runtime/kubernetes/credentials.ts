@@ -56,11 +56,11 @@ export async function kubeconfigCredentials(file: string): Promise<Credentials> 
     );
   const options: RequestOptions = {};
   await config.applyToHTTPSOptions(options);
-  const { ca, cert, key } = options;
+  const [ca, cert, key] = [pem(options.ca), pem(options.cert), pem(options.key)];
   return {
     server: cluster.server.replace(/\/$/, ''),
-    ca: () => String(ca ?? ''),
-    certificate: cert === undefined || key === undefined ? null : { cert: String(cert), key: String(key) },
+    ca: () => ca,
+    certificate: cert === '' || key === '' ? null : { cert, key },
     async authorization() {
       // Asked anew, since the tokens of exec plugins end.
       const request: RequestOptions = {};
@@ -69,4 +69,9 @@ export async function kubeconfigCredentials(file: string): Promise<Credentials> 
       return Authorization ?? null;
     },
   };
+}
+
+/** KubeConfig gives what it read as a Buffer. */
+function pem(value: unknown): string {
+  return Buffer.isBuffer(value) || typeof value === 'string' ? value.toString() : '';
 }
