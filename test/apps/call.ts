@@ -13,22 +13,31 @@ import { WebSocket } from 'ws';
 import { echoMethod } from './grpc-services.ts';
 import { type Outcome, OutcomeRecorder } from './outcome.ts';
 
-/** HTTP/1.1 with kept connections: `rate` per second for `seconds`, or `count` by `concurrency` at a time. */
-export interface HttpCall {
-  kind: 'http';
-  url: string;
+/** `rate` per second for `seconds`, or `count` by `concurrency` at a time. */
+interface Pace {
   count?: number;
   concurrency?: number;
   rate?: number;
   seconds?: number;
+}
+
+/** HTTP/1.1 with kept connections. */
+export interface HttpCall extends Pace {
+  kind: 'http';
+  url: string;
   method?: string;
   headers?: Record<string, string>;
+}
+
+export interface GrpcCall extends Pace {
+  kind: 'grpc';
+  target: string;
 }
 
 export type Call =
   | HttpCall
   | { kind: 'http2'; url: string; count?: number }
-  | { kind: 'grpc'; target: string; count?: number }
+  | GrpcCall
   | { kind: 'websocket'; url: string; messages: string[] }
   /** Reads until `banner`, then sends `text` and its end, and reads it back. */
   | { kind: 'tcp'; host: string; port: number; banner: string; text: string };
@@ -62,29 +71,33 @@ function httpOnce(call: HttpCall, agent: Agent, recorder: OutcomeRecorder): Prom
 }
 
 /** Calls in time, however long the answers take. */
-async function callAtRate(call: HttpCall, rate: number, agent: Agent, to: OutcomeRecorder): Promise<void> {
+async function callAtRate(rate: number, seconds: number, once: (i: number) => Promise<void>): Promise<void> {
   const pending: Promise<void>[] = [];
-  const total = rate * (call.seconds ?? 1);
+  const total = rate * seconds;
   const started = performance.now();
   while (pending.length < total) {
     const due = Math.min(total, ((performance.now() - started) * rate) / 1000);
-    while (pending.length < due) pending.push(httpOnce(call, agent, to));
+    while (pending.length < due) pending.push(once(pending.length));
     await new Promise(resolve => setTimeout(resolve, 5));
   }
   await Promise.all(pending);
 }
 
+async function callRepeatedly(
+  { rate, seconds = 1, count = 1, concurrency = 1 }: Pace,
+  once: (i: number) => Promise<void>,
+): Promise<void> {
+  if (rate !== undefined) return callAtRate(rate, seconds, once);
+  let next = 0;
+  const callOn = async (): Promise<void> => {
+    while (next < count) await once(next++);
+  };
+  await Promise.all(Array.from({ length: concurrency }, callOn));
+}
+
 async function callHttp(call: HttpCall, recorder: OutcomeRecorder): Promise<void> {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  if (call.rate !== undefined) {
-    await callAtRate(call, call.rate, agent, recorder);
-  } else {
-    let left = call.count ?? 1;
-    const callOn = async (): Promise<void> => {
-      while (left-- > 0) await httpOnce(call, agent, recorder);
-    };
-    await Promise.all(Array.from({ length: call.concurrency ?? 1 }, callOn));
-  }
+  await callRepeatedly(call, () => httpOnce(call, agent, recorder));
   agent.destroy();
 }
 
@@ -101,26 +114,28 @@ async function callHttp2(call: Extract<Call, { kind: 'http2' }>, recorder: Outco
   session.close();
 }
 
-async function callGrpc(call: Extract<Call, { kind: 'grpc' }>, recorder: OutcomeRecorder): Promise<void> {
-  const client = new Client(call.target, credentials.createInsecure());
+function grpcOnce(client: Client, i: number, recorder: OutcomeRecorder): Promise<void> {
   const { path, requestSerialize, responseDeserialize } = echoMethod;
-  for (let i = 0; i < (call.count ?? 1); i++) {
-    const deadline = Date.now() + TIMEOUT_MS;
-    await new Promise<void>(resolve => {
-      client.makeUnaryRequest(
-        path,
-        requestSerialize,
-        responseDeserialize,
-        { i },
-        { deadline },
-        (error, value) => {
-          if (error === null) recorder.add('OK', JSON.stringify(value));
-          else recorder.add(`${error.code}: ${error.details}`);
-          resolve();
-        },
-      );
-    });
-  }
+  const deadline = Date.now() + TIMEOUT_MS;
+  return new Promise(resolve => {
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      { i },
+      { deadline },
+      (error, value) => {
+        if (error === null) recorder.add('OK', JSON.stringify(value));
+        else recorder.add(`${error.code}: ${error.details}`);
+        resolve();
+      },
+    );
+  });
+}
+
+async function callGrpc(call: GrpcCall, recorder: OutcomeRecorder): Promise<void> {
+  const client = new Client(call.target, credentials.createInsecure());
+  await callRepeatedly(call, i => grpcOnce(client, i, recorder));
   client.close();
 }
 

@@ -16,6 +16,8 @@ import { echoService, healthService } from './grpc-services.ts';
 
 export const BANNER = '220 tulle test server\r\n';
 const TCP_PORTS = [6000, 6001, 3306];
+/** What has not ended by then is cut off. */
+const LONGEST_END_MS = 10_000;
 
 interface Answer {
   status: number;
@@ -33,6 +35,8 @@ class Application {
   readonly #tcp: TcpServer[] = [];
   #failing = process.env.FAIL === 'true';
   #requests = 0;
+  /** Of HTTP/1.1, and not answered yet. */
+  #active = 0;
 
   /**
    * `PUT /fail?on=true`: every further answer is a 503, and health says so. `PUT /close`: the TCP ports are no longer
@@ -68,18 +72,28 @@ class Application {
     };
   }
 
+  #exposition(): string {
+    return [
+      '# TYPE test_app_requests_total counter',
+      `test_app_requests_total{version="${this.#version}"} ${this.#requests}`,
+      '# TYPE test_app_requests_active gauge',
+      `test_app_requests_active ${this.#active}`,
+      '',
+    ].join('\n');
+  }
+
   http1(): Server {
     const server = createServer((request, response) => {
       const { method = '', url = '', headers } = request;
       request.resume();
       if (url === '/metrics') {
-        response.end(
-          `# TYPE test_app_requests_total counter\ntest_app_requests_total{version="${this.#version}"} ${this.#requests}\n`,
-        );
+        response.end(this.#exposition());
         return;
       }
       const { status, delayMs, body } = this.answer(method, url, headers, `HTTP/${request.httpVersion}`);
+      this.#active++;
       const send = (): void => {
+        this.#active--;
         response.writeHead(status, { 'content-type': 'application/json' }).end(body);
       };
       if (delayMs === 0) send();
@@ -125,13 +139,19 @@ class Application {
 export function serve(): void {
   const application = new Application();
   const http1 = application.http1().listen(8080);
-  application.http2().listen(8081);
+  const http2 = application.http2().listen(8081);
+  const grpc = application.grpc();
   application.listenTcp();
-  application.grpc().bindAsync('0.0.0.0:9000', ServerCredentials.createInsecure(), error => {
+  grpc.bindAsync('0.0.0.0:9000', ServerCredentials.createInsecure(), error => {
     if (error !== null) throw error;
   });
   process.on('SIGTERM', () => {
-    http1.close(() => process.exit(0));
-    setTimeout(() => process.exit(0), 5000).unref();
+    http2.close();
+    const ended = [
+      new Promise(resolve => http1.close(resolve)),
+      new Promise<void>(resolve => grpc.tryShutdown(() => resolve())),
+    ];
+    void Promise.all(ended).then(() => process.exit(0));
+    setTimeout(() => process.exit(0), LONGEST_END_MS).unref();
   });
 }

@@ -78,7 +78,7 @@ describe('under strict mTLS, for probes of HTTP, TCP, gRPC and exec', () => {
     for (const kind of names) expect((await statusOf(kind)).containerStatuses[0].restartCount).toBe(0);
   });
 
-  test.each(Object.keys(kinds) as Kind[])(
+  test.concurrent.each(Object.keys(kinds) as Kind[])(
     'a pod that fails is not ready, then is restarted: %s',
     async kind => {
       await exec(NS, kind, 'app', ...kinds[kind].failure);

@@ -5,7 +5,7 @@ import { deleteNamespaces, disabled, enabled, freshNamespaces, namespace } from 
 import { testPod } from './mesh/workloads.ts';
 
 const NS = 'tulle-test-startup';
-const RUNS = 5;
+const RUNS = 3;
 
 beforeAll(() => freshNamespaces(namespace(NS, enabled)));
 afterAll(() => deleteNamespaces(NS));

@@ -1,19 +1,24 @@
-/** What a sidecar counts, read from its /metrics inside the pod. */
+/** What sidecars and applications count, read inside the pod. */
 import { ports } from '../../../api/ports.ts';
 import { exec } from '../harness/kubectl.ts';
 
-/** Sum of a metric's series whose labels contain all of `labels`, as `name="value"`. */
+/** Where a pod's own metrics are: those of its sidecar, or those of the test application alone. */
+const metricsUrls = {
+  sidecar: `http://127.0.0.1:${ports.admin}/metrics`,
+  app: 'http://127.0.0.1:8080/metrics',
+};
+
+/** Sum of all series of a metric. */
 export async function metric(
   namespace: string,
   pod: string,
   name: string,
-  labels: readonly string[] = [],
+  of: keyof typeof metricsUrls = 'sidecar',
 ): Promise<number> {
-  const url = `http://127.0.0.1:${ports.admin}/metrics`;
+  const url = metricsUrls[of];
   const exposition = await exec(namespace, pod, 'app', '/usr/bin/curl', '-sf', url);
   return exposition
     .split('\n')
     .filter(line => line.startsWith(`${name}{`) || line.startsWith(`${name} `))
-    .filter(line => labels.every(label => line.includes(label)))
     .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
 }
