@@ -98,7 +98,6 @@ export class BodyDecoder {
   stop(): void {
     this.#state = DONE;
     this.#remaining = 0;
-    this.#from = this.#to;
     this.#trailers = null;
   }
 

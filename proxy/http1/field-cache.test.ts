@@ -22,6 +22,13 @@ test('a value is never taken for another one with the same sparse hash', () => {
     const bytes = Buffer.from(`-${text}-`, 'latin1');
     expect(cache.value(bytes, 1, bytes.length - 1)).toBe(text);
   }
+  for (let round = 0; round < 2; round++) {
+    for (let byte = 0; byte < 256; byte++) {
+      for (const bytes of [Buffer.from([0x61, 0x62, byte]), Buffer.from([byte, 0x61, 0x62, 0x63])]) {
+        expect(cache.value(bytes, 0, bytes.length)).toBe(bytes.toString('latin1'));
+      }
+    }
+  }
   for (const text of ['aa', 'ab', 'ba', 'a', 'b', '\xff', '']) {
     const bytes = Buffer.from(text, 'latin1');
     expect(cache.value(bytes, 0, bytes.length)).toBe(text);
