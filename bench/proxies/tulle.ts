@@ -4,7 +4,7 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { applicationPort, World } from '../../cli/demo/world.ts';
+import { applicationPort, freeNetwork, World } from '../../cli/demo/world.ts';
 import { backend, proxyPorts } from '../addresses.ts';
 import { listening } from '../process.ts';
 import { startBackend } from './backend.ts';
@@ -12,8 +12,6 @@ import type { Proxy, Way } from './proxy.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const PROGRAM = join(ROOT, 'dist/tulle.js');
-/** Second octet of the addresses of the bench's pods. */
-const NETWORK = 98;
 
 /** Service and port that each way calls. */
 const DESTINATIONS: Readonly<Record<Way, { service: string; port: number; listen: number }>> = {
@@ -90,7 +88,7 @@ export const tulle: Proxy = {
       manifests: sources,
       directory: folder,
       programs: { tulle: [PROGRAM], application: null },
-      network: NETWORK,
+      network: await freeNetwork(),
       sidecarSettings: ({ name: pod }, address): Record<string, string> =>
         pod === 'client' ? { TULLE_OUTBOUND_LISTENERS: `${address}:${listen}=${name}.bench:${port}` } : {},
     });

@@ -10,7 +10,7 @@ import { ports } from '../../api/ports.ts';
 import { Load, type Target } from './load.ts';
 import { showScreen } from './screen.ts';
 import { type Observation, play } from './script.ts';
-import { type Programs, World } from './world.ts';
+import { freeNetwork, type Programs, World } from './world.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 
@@ -66,8 +66,7 @@ if (options.once === true) {
   cpSync(manifests, join(directory, 'manifests'), { recursive: true });
   manifests = join(directory, 'manifests');
 }
-const network = 16 + (process.pid % 200);
-const world = new World({ manifests, directory, programs: programs(), network });
+const world = new World({ manifests, directory, programs: programs(), network: await freeNetwork() });
 
 async function end(code: number): Promise<never> {
   await world.stop();

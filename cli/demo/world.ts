@@ -4,7 +4,9 @@
  * control plane watches besides the user's own. No root, no Kubernetes.
  */
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
 import { ports } from '../../api/ports.ts';
@@ -42,7 +44,7 @@ export interface WorldOptions {
   /** Folder for state, keys and logs; emptied by the caller. */
   directory: string;
   programs: Programs;
-  /** Second octet of the pods' addresses: 127.<network>.0.0/16. */
+  /** Second octet of the pods' addresses: 127.<network>.0.0/16, see {@link freeNetwork}. */
   network: number;
   /** Settings of a pod's sidecar besides those that it needs (api/sidecar.ts). */
   sidecarSettings?: (deployment: Deployment, address: string) => Record<string, string>;
@@ -68,6 +70,25 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
+/** A network of which nobody uses the control plane's port, so that worlds may stand side by side. */
+export async function freeNetwork(): Promise<number> {
+  for (let network = 16; network < 256; network++) {
+    const server = createServer();
+    server.listen(ports.controlPlane, controlPlaneAddress(network));
+    const free = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    server.close();
+    if (free) return network;
+  }
+  throw new Error(`port ${ports.controlPlane} is in use on all of 127.16.0.1 to 127.255.0.1`);
+}
+
+function controlPlaneAddress(network: number): string {
+  return `127.${network}.0.1`;
+}
+
 export class World {
   readonly pods: Pod[] = [];
   readonly #options: WorldOptions;
@@ -78,7 +99,7 @@ export class World {
 
   constructor(options: WorldOptions) {
     this.#options = options;
-    this.#controlPlaneAddress = `127.${options.network}.0.1`;
+    this.#controlPlaneAddress = controlPlaneAddress(options.network);
     for (const folder of ['state', 'tokens', 'logs', 'ca'])
       mkdirSync(join(options.directory, folder), { recursive: true });
     this.#writeTokens();
