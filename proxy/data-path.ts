@@ -2,6 +2,7 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { InboundState } from './cluster/destination.ts';
+import { BlockPool } from './exchange/block-pool.ts';
 import { OwnEdges } from './exchange/edges.ts';
 import { TimerWheel } from './exchange/timer-wheel.ts';
 import { Http1ClientConnection } from './http1/client-connection.ts';
@@ -36,6 +37,7 @@ export interface DataPath extends DataPathOptions {
   readonly wheel: TimerWheel;
   readonly serverCodecs: ServerCodecs;
   readonly edges: OwnEdges;
+  readonly blocks: BlockPool;
   /** New connections to endpoints; each side has its own. `fallback` as in `DialTarget`. */
   upstream(fallback: string): Upstream;
 }
@@ -76,6 +78,7 @@ export function createDataPath(options: DataPathOptions): DataPath {
     wheel,
     serverCodecs: { http1, workspace, observer, clock: now },
     edges: new OwnEdges(metrics, inbound, identity),
+    blocks: new BlockPool(),
     upstream: fallback => new Upstream({ transport, identity, wheel, clock }, clientCodecs, fallback),
   };
 }

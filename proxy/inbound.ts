@@ -1,12 +1,11 @@
 /** Connections that reach the pod. Composition only: the stack from the listener to the application, from top to bottom. */
 import type { DataPath } from './data-path.ts';
-import { UNKNOWN_SERVICE } from './exchange/edges.ts';
 import { Exchange } from './exchange/exchange.ts';
-import { fixedCluster } from './exchange/fixed-cluster.ts';
 import { InboundDirection } from './exchange/inbound-direction.ts';
 import type { RequestHandler } from './exchange/stream.ts';
+import { Applications } from './listener/applications.ts';
 import { ConnectionSet } from './listener/downstream-connection.ts';
-import { type Application, InboundAcceptor } from './listener/inbound-acceptor.ts';
+import { InboundAcceptor } from './listener/inbound-acceptor.ts';
 import { LearnedProtocols } from './listener/learned-protocols.ts';
 import type { OriginalDestination } from './listener/original-destination.ts';
 import { createStack, type Stack } from './listener/stack.ts';
@@ -45,7 +44,7 @@ export function createInbound(path: DataPath, options: InboundOptions): Stack {
   const connections = new ConnectionSet(options.maxConnections);
 
   const direction = new InboundDirection(edges);
-  const context = { clock, random, wheel, connections: upstream, accessLog };
+  const context = { clock, random, wheel, connections: upstream, blocks: path.blocks, accessLog };
   const requests: RequestHandler = {
     onRequest: (stream, head, end) => new Exchange(context, direction, stream, head, end).start(),
   };
@@ -71,24 +70,7 @@ export function createInbound(path: DataPath, options: InboundOptions): Stack {
     detectTimeoutMs: options.detectTimeoutMs,
   });
 
-  /** The application behind a port, made when it is first called. */
-  const applications = new Map<string, Application>();
-  const applicationAt = (address: string, port: number, knownAs: number): Application => {
-    const key = `${address}|${port}|${knownAs}`;
-    let application = applications.get(key);
-    if (application === undefined) {
-      const cluster = fixedCluster(
-        `application/${knownAs}`,
-        address,
-        port,
-        UNKNOWN_SERVICE,
-        connectTimeoutMs,
-      );
-      application = { port: knownAs, cluster };
-      applications.set(key, application);
-    }
-    return application;
-  };
+  const applications = new Applications(connectTimeoutMs);
   const acceptRedirected = (accepted: Accepted): void => {
     const destination = originalDestination?.(accepted.descriptor) ?? null;
     if (destination === null || isOwn(destination.address, destination.port)) {
@@ -100,7 +82,7 @@ export function createInbound(path: DataPath, options: InboundOptions): Stack {
       return;
     }
     const loopback = destination.address.includes(':') ? '::1' : '127.0.0.1';
-    acceptor.accept(accepted, applicationAt(loopback, destination.port, destination.port));
+    acceptor.accept(accepted, applications.at(loopback, destination.port, destination.port));
   };
 
   const redirected =
@@ -109,7 +91,7 @@ export function createInbound(path: DataPath, options: InboundOptions): Stack {
       : [new TcpListener(options.listenAddress, options.port, transport, log, acceptRedirected)];
   const fixed = options.listeners.map(({ address, port, applicationAddress, applicationPort }) => {
     const listener: TcpListener = new TcpListener(address, port, transport, log, accepted =>
-      acceptor.accept(accepted, applicationAt(applicationAddress, applicationPort, listener.address.port)),
+      acceptor.accept(accepted, applications.at(applicationAddress, applicationPort, listener.address.port)),
     );
     return listener;
   });

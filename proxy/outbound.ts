@@ -45,7 +45,7 @@ export function createOutbound(path: DataPath, options: OutboundOptions): Stack 
   const passthrough = new PassthroughClusters(options.connectTimeoutMs);
 
   const direction = new OutboundDirection({ destinations, edges, passthrough, isOwn, expand, random });
-  const context = { clock, random, wheel, connections: upstream, accessLog };
+  const context = { clock, random, wheel, connections: upstream, blocks: path.blocks, accessLog };
   const requests: RequestHandler = {
     onRequest: (stream, head, end) => new Exchange(context, direction, stream, head, end).start(),
   };

@@ -30,7 +30,8 @@ export function connectionFailure(failure: PoolFailure): AttemptFailure {
 }
 
 const resets: Readonly<Record<ResetReason, AttemptFailure>> = {
-  refused: { reason: 'refused', outcome: 'neutral', code: 'UPSTREAM_RESET' },
+  // Nothing of it was processed, which the client's sidecar can tell by the code (isNotProcessed).
+  refused: { reason: 'refused', outcome: 'neutral', code: 'CONNECT_FAILED' },
   cancelled: { reason: 'reset', outcome: 'failure', code: 'UPSTREAM_RESET' },
   'connection-closed': { reason: 'reset', outcome: 'failure', code: 'UPSTREAM_RESET' },
   'protocol-error': { reason: 'reset', outcome: 'failure', code: 'UPSTREAM_PROTOCOL' },

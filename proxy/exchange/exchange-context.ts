@@ -6,6 +6,7 @@ import type { EdgeSeries } from '../telemetry/edge-series.ts';
 import type { HttpTransportKind } from '../upstream/endpoint-pools.ts';
 import type { PooledConnection } from '../upstream/pooled-connection.ts';
 import type { ConnectionWaiter } from '../upstream/wait-queue.ts';
+import type { BlockPool } from './block-pool.ts';
 import type { Exchange } from './exchange.ts';
 import type { FieldLines, ResponseHead } from './stream.ts';
 import type { TimerWheel } from './timer-wheel.ts';
@@ -27,6 +28,7 @@ export interface ExchangeContext {
   readonly random: () => number;
   readonly wheel: TimerWheel;
   readonly connections: ConnectionSource;
+  readonly blocks: BlockPool;
   readonly accessLog: AccessLog;
 }
 
@@ -38,6 +40,8 @@ export interface Direction {
    * client's sidecar tries elsewhere: retries at two hops would multiply.
    */
   readonly retriesConnections: boolean;
+  /** Bytes of a body that are kept for another attempt. */
+  readonly replayBytes: number;
   /** Says where the request goes: calls `forward`, `reply` or `fail` of the exchange once, now or later. */
   direct(exchange: Exchange): void;
   /** The kind of connection on which the request travels to the endpoint. */

@@ -342,7 +342,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
 
   #keep(chunk: Buffer, sent: boolean): void {
     if (chunk.length === 0) return;
-    this.body ??= new RequestBody();
+    this.body ??= new RequestBody(this.context.blocks, this.direction.replayBytes);
     this.body.keep(chunk, sent);
   }
 
@@ -551,6 +551,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
       if (this.#retryTaken) returnRetry(this.cluster);
       if (this.#admitted) releaseRequest(this.cluster);
     }
+    this.body?.drop();
     this.body = null;
     recordExchange(this);
   }

@@ -82,6 +82,8 @@ export class InboundContext {
 export class InboundDirection implements Direction {
   readonly name = 'inbound';
   readonly retriesConnections = false;
+  /** For an application that closes a kept connection while a request is on its way; longer ones the client's sidecar has. */
+  readonly replayBytes = 4096;
   readonly #edges: OwnEdges;
 
   constructor(edges: OwnEdges) {

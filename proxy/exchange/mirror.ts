@@ -104,6 +104,7 @@ class MirrorCopy implements ResponseReceiver, ConnectionWaiter {
     const endpoint = this.#endpoint;
     if (endpoint === null) return;
     this.#endpoint = null;
+    this.#body?.drop();
     const { clock, random } = this.#context;
     endAttempt(this.#cluster, endpoint, outcome, this.#latencyMs, clock.now(), random);
   }

@@ -15,6 +15,7 @@ import type { Exchange } from './exchange.ts';
 import type { Direction } from './exchange-context.ts';
 import type { PassthroughClusters } from './fixed-cluster.ts';
 import { sourceField, stripMeshFields, versionField } from './mesh-fields.ts';
+import { REPLAY_BYTES } from './request-body.ts';
 import type { FieldLines, ResponseHead } from './stream.ts';
 
 /** What an outgoing connection knows of itself; `ServerConnection.context`. */
@@ -54,6 +55,7 @@ export interface OutboundDirectionOptions {
 export class OutboundDirection implements Direction {
   readonly name = 'outbound';
   readonly retriesConnections = true;
+  readonly replayBytes = REPLAY_BYTES;
   readonly #options: OutboundDirectionOptions;
 
   constructor(options: OutboundDirectionOptions) {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { BLOCK_BYTES, BlockPool } from './block-pool.ts';
 import { REPLAY_BYTES, RequestBody } from './request-body.ts';
 import type { ClientStream } from './stream.ts';
 
@@ -25,7 +26,7 @@ function replayed(body: RequestBody, complete: boolean, trailers: string[] | nul
 }
 
 test('gives every attempt the same bytes, also of chunks that were only lent', () => {
-  const body = new RequestBody();
+  const body = new RequestBody(new BlockPool(), REPLAY_BYTES);
   const lent = Buffer.from('abc');
   body.keep(lent, true);
   lent.fill('x');
@@ -36,7 +37,7 @@ test('gives every attempt the same bytes, also of chunks that were only lent', (
 });
 
 test('gives up beyond the limit what an attempt has already got', () => {
-  const body = new RequestBody();
+  const body = new RequestBody(new BlockPool(), REPLAY_BYTES);
   body.keep(Buffer.alloc(REPLAY_BYTES), true);
   expect(body.intact).toBe(true);
   body.keep(Buffer.alloc(1), true);
@@ -44,7 +45,7 @@ test('gives up beyond the limit what an attempt has already got', () => {
 });
 
 test('keeps what no attempt has got, however much it is, until it is sent', () => {
-  const body = new RequestBody();
+  const body = new RequestBody(new BlockPool(), REPLAY_BYTES);
   body.keep(Buffer.alloc(REPLAY_BYTES), false);
   body.keep(Buffer.from('rest'), false);
   expect(body.intact).toBe(true);
@@ -53,5 +54,27 @@ test('keeps what no attempt has got, however much it is, until it is sent', () =
 });
 
 test('an empty body that has ended is ended', () => {
-  expect(replayed(new RequestBody(), true)).toMatchObject({ text: '', ended: true });
+  expect(replayed(new RequestBody(new BlockPool(), REPLAY_BYTES), true)).toMatchObject({
+    text: '',
+    ended: true,
+  });
+});
+
+test('a body sent byte by byte takes no more memory than its bytes, and blocks are used again', () => {
+  const pool = new BlockPool();
+  let taken = 0;
+  const { take } = pool;
+  pool.take = () => {
+    taken++;
+    return take.call(pool);
+  };
+  const body = new RequestBody(pool, REPLAY_BYTES);
+  const text = 'abcdefghijklmnopqrstuvwxyz'.repeat(2000);
+  for (const letter of text) body.keep(Buffer.from(letter), true);
+  expect(taken).toBeLessThanOrEqual(Math.ceil(text.length / BLOCK_BYTES));
+  expect(replayed(body, true).text).toBe(text);
+  expect(replayed(body.copy(), true).text).toBe(text);
+  const block = pool.take();
+  pool.give(block);
+  expect(pool.take()).toBe(block);
 });

@@ -1,47 +1,82 @@
-import { BORROWED_BELOW, type ClientStream, type FieldLines } from './stream.ts';
+import { BLOCK_BYTES, type BlockPool } from './block-pool.ts';
+import type { ClientStream, FieldLines } from './stream.ts';
 
 /** A request body up to this many bytes can be sent again to another endpoint. */
 export const REPLAY_BYTES = 65_536;
+/** A first block for bodies that are short, as most are. */
+const SHORT_BYTES = 1024;
+
+export const NOTHING: Buffer = Buffer.alloc(0);
 
 /**
  * The body of a request as far as it may be needed again: for an attempt that is not open yet, and for another after
  * it. What was received before any attempt is open is kept whatever its size, since the sender's window bounds it.
+ * Chunks are copied together into blocks, so that a body sent byte by byte takes no more memory than its bytes.
  */
 export class RequestBody {
-  readonly #chunks: Buffer[] = [];
+  readonly #pool: BlockPool;
+  readonly #limit: number;
+  readonly #blocks: Buffer[] = [];
+  /** Bytes used of the last block; all of those before it. */
+  #used = 0;
   /** Bytes kept. */
   bytes = 0;
   /** Everything received so far is kept. */
   intact = true;
 
+  /** `limit`: bytes beyond which what an attempt has already got is given up. */
+  constructor(pool: BlockPool, limit: number) {
+    this.#pool = pool;
+    this.#limit = limit;
+  }
+
   /** Keeps a chunk; `sent`: an attempt has it already, so it may be given up when it is too much. */
   keep(chunk: Buffer, sent: boolean): void {
-    if (!this.intact || chunk.length === 0) return;
-    if (sent && this.bytes + chunk.length > REPLAY_BYTES) {
+    if (!this.intact) return;
+    if (sent && this.bytes + chunk.length > this.#limit) {
       this.drop();
       return;
     }
-    this.#chunks.push(chunk.length < BORROWED_BELOW ? Buffer.from(chunk) : chunk);
     this.bytes += chunk.length;
+    let from = 0;
+    while (from < chunk.length) {
+      const block = this.#room(chunk.length - from);
+      const copied = chunk.copy(block, this.#used, from);
+      this.#used += copied;
+      from += copied;
+    }
+  }
+
+  /** A block with room in it. */
+  #room(size: number): Buffer {
+    const blocks = this.#blocks;
+    if (blocks.length > 0 && this.#used < blocks[blocks.length - 1].length) return blocks[blocks.length - 1];
+    const short = blocks.length === 0 && size <= SHORT_BYTES;
+    blocks.push(short ? Buffer.allocUnsafe(SHORT_BYTES) : this.#pool.take());
+    this.#used = 0;
+    return blocks[blocks.length - 1];
   }
 
   /** Sends everything kept. False if the stream asks to pause. */
   replay(stream: ClientStream, complete: boolean, trailers: FieldLines | null): boolean {
-    const chunks = this.#chunks;
+    const blocks = this.#blocks;
+    const last = blocks.length - 1;
     let writable = true;
-    const last = complete && trailers === null ? chunks.length - 1 : -1;
-    for (let i = 0; i < chunks.length; i++) writable = stream.data(chunks[i], i === last);
+    for (let i = 0; i <= last; i++) {
+      const bytes = i < last ? blocks[i] : blocks[i].subarray(0, this.#used);
+      writable = stream.data(bytes, i === last && complete && trailers === null);
+    }
     if (complete && trailers !== null) stream.trailers(trailers);
     else if (complete && last === -1) stream.data(NOTHING, true);
-    if (this.bytes > REPLAY_BYTES) this.drop();
+    if (this.bytes > this.#limit) this.drop();
     return writable;
   }
 
   /** The same bytes for another receiver. */
   copy(): RequestBody {
-    const copy = new RequestBody();
-    for (let i = 0; i < this.#chunks.length; i++) copy.#chunks.push(this.#chunks[i]);
-    copy.bytes = this.bytes;
+    const copy = new RequestBody(this.#pool, this.#limit);
+    const last = this.#blocks.length - 1;
+    this.#blocks.forEach((block, i) => copy.keep(i < last ? block : block.subarray(0, this.#used), false));
     return copy;
   }
 
@@ -49,8 +84,7 @@ export class RequestBody {
   drop(): void {
     this.intact = false;
     this.bytes = 0;
-    this.#chunks.length = 0;
+    for (const block of this.#blocks) if (block.length === BLOCK_BYTES) this.#pool.give(block);
+    this.#blocks.length = 0;
   }
 }
-
-export const NOTHING: Buffer = Buffer.alloc(0);

@@ -1,8 +1,8 @@
 import { TLSSocket } from 'node:tls';
 import type { Identity } from '../identity/identity.ts';
 import { peerIdentity } from '../identity/peer-certificate.ts';
-import { chainError, reportTlsErrors } from '../transport/socket-handle.ts';
-import { SocketTransport, type TransportShared } from '../transport/socket-transport.ts';
+import { chainError, readInto, reportTlsErrors } from '../transport/socket-handle.ts';
+import { SHARED_HIGH_WATER, SocketTransport, type TransportShared } from '../transport/socket-transport.ts';
 import type { TransportUser } from '../transport/transport.ts';
 import type { Stage } from './downstream-connection.ts';
 
@@ -73,8 +73,8 @@ export function terminateTls(
     settled = true;
     socket.setTimeout(0);
     socket.pause();
-    const secured = new SocketTransport(shared, UNUSED);
-    secured.attach(socket, false);
+    const secured = new SocketTransport(shared, UNUSED, SHARED_HIGH_WATER);
+    secured.attach(socket, readInto(socket, secured.onread()));
     settle(
       {
         transport: secured,

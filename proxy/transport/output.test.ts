@@ -104,14 +104,25 @@ test('nothing is written after close', async () => {
   expect(sink.writes).toEqual([]);
 });
 
-test('space that a large body needed is given up again', async () => {
-  const output = new Output(new Sink(), new FlushQueue());
-  output.chunk(Buffer.alloc(60_000));
+test('an output that has nothing to send holds no space, and outputs of different turns share it', async () => {
+  const queue = new FlushQueue();
+  const [one, other] = [new Output(new Sink(), queue), new Output(new Sink(), queue)];
+  one.chunk(Buffer.alloc(20_000));
+  const space = one.bytes;
   await turn();
-  expect(output.bytes.length).toBeGreaterThan(50_000);
-  for (let i = 0; i < 100; i++) {
-    output.text('small');
-    await turn();
-  }
-  expect(output.bytes.length).toBe(4096);
+  expect(one.bytes.length).toBe(0);
+  other.chunk(Buffer.alloc(20_000));
+  expect(other.bytes).toBe(space);
+});
+
+test('space that the sink still uses is not used again', async () => {
+  const queue = new FlushQueue();
+  const sink = new Sink();
+  const output = new Output(sink, queue);
+  output.text('a');
+  const space = output.bytes;
+  sink.retained = true;
+  await turn();
+  output.text('b');
+  expect(output.bytes).not.toBe(space);
 });

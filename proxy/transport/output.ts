@@ -17,8 +17,16 @@ export interface OutputSink {
   readonly retained?: boolean;
 }
 
-/** Flushes outputs together at the end of the current turn. One per process, passed to every connection. */
+/** Lengths of scratch space, and how many of each are kept for reuse: 10 MiB at most. */
+const SIZES = [4096, 32_768, 262_144, 1_048_576];
+const KEPT = [256, 64, 12, 4];
+
+/**
+ * Flushes outputs together at the end of the current turn, and lends them the space to write into meanwhile: a connection
+ * that has nothing to send holds none. One per process, passed to every connection.
+ */
 export class FlushQueue {
+  readonly #free: Buffer[][] = SIZES.map(() => []);
   #outputs: Output[] = [];
   #spare: Output[] = [];
   #scheduled = false;
@@ -38,20 +46,29 @@ export class FlushQueue {
       setImmediate(this.#run);
     }
   }
+
+  /** Space for at least `size` bytes. */
+  take(size: number): Buffer {
+    for (let i = 0; i < SIZES.length; i++) {
+      if (size <= SIZES[i]) return this.#free[i].pop() ?? Buffer.allocUnsafeSlow(SIZES[i]);
+    }
+    return Buffer.allocUnsafeSlow(2 * size);
+  }
+
+  /** Takes space back that nobody uses any more. */
+  give(bytes: Buffer): void {
+    const i = SIZES.indexOf(bytes.length);
+    if (i !== -1 && this.#free[i].length < KEPT[i]) this.#free[i].push(bytes);
+  }
 }
 
-const INITIAL_BYTES = 4096;
-/** A buffer that grew beyond this is not kept after a flush. */
-const KEEP_BYTES = 524_288;
-/** A buffer that has grown is given up after this many flushes that would have fitted into a quarter of it. */
-const SMALL_FLUSHES = 64;
 /** Two reads of 64 KiB: so one read and what frames it never makes the output look full. */
 const HIGH_WATER = 131_072;
 const NONE = Buffer.alloc(0);
 
 export class Output {
   /** Scratch space: bytes [0, end) are waiting. Call {@link ensure} before writing into it. */
-  bytes: Buffer = Buffer.allocUnsafeSlow(INITIAL_BYTES);
+  bytes: Buffer = NONE;
   end = 0;
   /** Bytes that the sink holds and the operating system has not taken. Updated by flush and by {@link taken}. */
   pending = 0;
@@ -72,7 +89,6 @@ export class Output {
   #above = false;
   #closed = false;
   #finished = false;
-  #smallFlushes = 0;
 
   constructor(sink: OutputSink, queue: FlushQueue, highWater = HIGH_WATER) {
     this.#sink = sink;
@@ -109,8 +125,9 @@ export class Output {
   }
 
   #grow(size: number): void {
-    const grown = Buffer.allocUnsafeSlow(Math.max(this.bytes.length * 2, this.end + size, INITIAL_BYTES));
+    const grown = this.#queue.take(this.end + size);
     this.bytes.copy(grown, 0, 0, this.end);
+    this.#queue.give(this.bytes);
     this.bytes = grown;
   }
 
@@ -166,20 +183,10 @@ export class Output {
     const { bytes, end } = this;
     this.end = 0;
     this.written += end;
+    // Before the call: space that were given back twice would be two connections' at once.
+    this.bytes = NONE;
     this.pending = (sink as Required<OutputSink>).lend(bytes.subarray(0, end));
-    if (sink.retained === true || bytes.length > KEEP_BYTES)
-      this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
-    else if (bytes.length > INITIAL_BYTES) this.#shrink(end);
-  }
-
-  /** A connection that carried a large body and then falls silent must not hold on to its space. */
-  #shrink(end: number): void {
-    if (end * 4 > this.bytes.length) {
-      this.#smallFlushes = 0;
-    } else if (++this.#smallFlushes >= SMALL_FLUSHES) {
-      this.#smallFlushes = 0;
-      this.bytes = Buffer.allocUnsafeSlow(INITIAL_BYTES);
-    }
+    if (sink.retained !== true) this.#queue.give(bytes);
   }
 
   /** The sink owns what it is given. */
@@ -214,6 +221,7 @@ export class Output {
   /** Drops what waits; later writes are ignored. */
   close(): void {
     this.#closed = true;
+    this.#queue.give(this.bytes);
     this.bytes = NONE;
     this.end = 0;
   }

@@ -1,5 +1,5 @@
 /** As much as one read takes at most. */
-export const READ_BYTES = 65_536;
+const READ_BYTES = 65_536;
 
 /**
  * The buffer that all connections of a process read into. A read is handed on before the next one begins, and whoever

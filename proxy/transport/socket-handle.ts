@@ -51,6 +51,25 @@ export function rehouse(accepted: Socket, onread: OnRead): Socket | null {
   return socket;
 }
 
+/**
+ * Makes a socket read into a given buffer from now on, as `onread` does for one that is being made: a TLS socket over an
+ * accepted one cannot be told. False if this version of Node keeps its buffer elsewhere; then 'data' events have to do,
+ * at the cost of an allocation for each TLS record.
+ */
+export function readInto(socket: Socket, onread: OnRead): boolean {
+  const handle = handleOf(socket) as (Handle & { useUserBuffer?(buffer: Uint8Array): void }) | null;
+  const symbols = new Map(Object.getOwnPropertySymbols(socket).map(symbol => [symbol.description, symbol]));
+  const buffer = symbols.get('kBuffer');
+  const callback = symbols.get('kBufferCb');
+  const generator = symbols.get('kBufferGen');
+  if (handle?.useUserBuffer === undefined || buffer === undefined || callback === undefined) return false;
+  if (generator === undefined) return false;
+  const first = onread.buffer();
+  Object.assign(socket, { [buffer]: first, [callback]: onread.callback, [generator]: onread.buffer });
+  handle.useUserBuffer(first);
+  return true;
+}
+
 /** Makes the coming `destroy()` end TCP with RST instead of FIN, under TLS as well. */
 export function resetOnDestroy(socket: Socket): void {
   const handle = handleOf(socket);

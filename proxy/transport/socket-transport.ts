@@ -15,6 +15,12 @@ export interface TransportShared {
 const EMPTY = Buffer.alloc(0);
 
 /**
+ * High-water mark of connections that carry the requests of many: what does not fit into the output is kept stream by
+ * stream, in memory that is not used again.
+ */
+export const SHARED_HIGH_WATER = 524_288;
+
+/**
  * A socket as a {@link Transport}: reads go to the user (a codec, or whoever looks at the first bytes), what the output
  * collected goes to the socket once per turn.
  *

@@ -1,13 +1,14 @@
 import { connect, type Socket } from 'node:net';
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls';
 import { applicationSource } from '../../api/ports.ts';
+import { meshAlpn } from '../../api/protocol.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { TimerWheel } from '../exchange/timer-wheel.ts';
 import { WheelTimer } from '../exchange/timer-wheel.ts';
 import type { Identity, IdentitySource } from '../identity/identity.ts';
 import { peerIdentity } from '../identity/peer-certificate.ts';
 import type { OnRead } from '../transport/socket-handle.ts';
-import { SocketTransport, type TransportShared } from '../transport/socket-transport.ts';
+import { SHARED_HIGH_WATER, SocketTransport, type TransportShared } from '../transport/socket-transport.ts';
 import type { TransportUser } from '../transport/transport.ts';
 
 /** `tls.connect` takes the options of `net.connect` as well; its type leaves some out. */
@@ -86,7 +87,8 @@ export class Dial {
     this.target = target;
     this.#owner = owner;
     this.#context = context;
-    this.#transport = new SocketTransport(context.transport, UNUSED);
+    const shared = target.alpn === meshAlpn.http2;
+    this.#transport = new SocketTransport(context.transport, UNUSED, shared ? SHARED_HIGH_WATER : undefined);
     this.#timer = new WheelTimer(this);
     const identity = context.identity.current;
     this.generation = target.alpn === '' || identity === null ? 0 : identity.generation;

@@ -50,7 +50,6 @@ export class EndpointPools {
 
   /** Connections of an older certificate end when their requests do. */
   renew(): void {
-    if (!this.#endpoint.meshed) return;
     this.#http1?.renew();
     this.#http2?.renew();
   }

@@ -16,7 +16,8 @@ export class Upstream {
   readonly #codecs: ClientCodecs;
   readonly #fallback: string;
   readonly #open = new Set<PooledConnection>();
-  readonly #pools = new Set<EndpointPools>();
+  /** Pools of endpoints to which our certificate is shown. */
+  readonly #meshed = new Set<EndpointPools>();
   readonly #limits = new WeakMap<Cluster, ConnectionLimit>();
   readonly #unsubscribe: () => void;
   #stopTicking: () => void;
@@ -27,7 +28,7 @@ export class Upstream {
     this.#codecs = codecs;
     this.#fallback = fallback;
     this.#unsubscribe = dial.identity.subscribe(() => {
-      for (const pools of this.#pools) pools.renew();
+      for (const pools of this.#meshed) pools.renew();
     });
     this.#stopTicking = dial.clock.after(TICK_MS, () => this.#tick());
   }
@@ -67,11 +68,6 @@ export class Upstream {
     return limit;
   }
 
-  /** Ends idle connections now and the others when their requests end. */
-  drain(): void {
-    for (const pools of this.#pools) pools.drain();
-  }
-
   /** Ends everything at once. */
   close(): void {
     this.#stopTicking();
@@ -94,10 +90,10 @@ export class Upstream {
     );
     endpoint.pool = pools;
     endpoint.onRemoved = () => {
-      this.#pools.delete(pools);
+      this.#meshed.delete(pools);
       pools.drain();
     };
-    this.#pools.add(pools);
+    if (endpoint.meshed) this.#meshed.add(pools);
     return pools;
   }
 

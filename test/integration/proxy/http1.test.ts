@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import type { RequestListener } from 'node:http';
 import { describe, expect, test } from 'vitest';
 import { call, closedPort, eventually, httpApp, TcpClient, tcpApp } from './apps.ts';
@@ -51,6 +52,15 @@ describe.each(ways)('HTTP/1.1, %s', way => {
     });
     expect(known.body).toBe(body.toString());
     expect(chunked.body).toBe(body.toString());
+  });
+
+  test('bodies of many requests at once are not mixed up', async () => {
+    const client = await orders(testMesh(), way, (req, res) => void req.pipe(res));
+    const bodies = Array.from({ length: 60 }, (_, i) => randomBytes(1 + ((i * i * 97) % 300_000)));
+    const answers = await Promise.all(
+      bodies.map(body => call(client.port, { method: 'POST', body: body.toString('hex') })),
+    );
+    answers.forEach(({ body }, i) => expect(body === bodies[i].toString('hex')).toBe(true));
   });
 
   test('HEAD, 204 and 304 have no body, and HEAD keeps the length', async () => {
