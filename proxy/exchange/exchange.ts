@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type FailureCode, failures } from '../../api/failure.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
-import type { RetryDenial, RetryReason } from '../cluster/service-counters.ts';
+import type { RetryReason } from '../cluster/service-counters.ts';
 import { type AttemptOutcome, isServerFailure } from '../resilience/attempt.ts';
 import { deadline, formatGrpcTimeout } from '../resilience/deadline.ts';
 import { admitRequest, releaseRequest } from '../resilience/request-limit.ts';
@@ -27,6 +27,7 @@ import { replyFailure, replyText } from './local-reply.ts';
 import { stripMeshFields } from './mesh-fields.ts';
 import { startMirrors } from './mirror.ts';
 import { RequestBody } from './request-body.ts';
+import { grpcStatusOf, isGrpc, isIdempotent } from './request-kind.ts';
 import type {
   ClientConnection,
   FieldLines,
@@ -281,7 +282,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
       now,
     );
     if (decision !== 'retry') {
-      this.#denied(decision);
+      denyRetry(cluster, decision);
       return false;
     }
     const attempt = this.attempt as Attempt;
@@ -295,10 +296,6 @@ export class Exchange implements RequestReceiver, TimerOwner {
       (reason === 'refused' || reason === 'connect-failed') && this.#tried.length < cluster.endpoints.length;
     this.#wait(retryDelay(retry, this.attempts - 1, elsewhere, retryAfter, random), now);
     return true;
-  }
-
-  #denied(denial: RetryDenial): void {
-    denyRetry(this.cluster as Cluster, denial);
   }
 
   #wait(delayMs: number, now: number): void {
@@ -323,7 +320,8 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.requestBytes += chunk.length;
     if (end) this.requestComplete = true;
     const upstream = this.attempt === null ? null : this.attempt.stream;
-    if (this.state !== 'responding' && this.state !== 'tunnel') this.#keep(chunk, upstream !== null);
+    const answered = this.state === 'responding' || this.state === 'tunnel';
+    if (!answered || !this.#mirrored) this.#keep(chunk, upstream !== null);
     if (upstream === null) return;
     if (upstream.data(chunk, end)) this.#credit();
     if (end) this.#requestEnded();
@@ -559,22 +557,4 @@ export class Exchange implements RequestReceiver, TimerOwner {
 
 function webSocketKey(): string {
   return randomBytes(16).toString('base64');
-}
-
-/** `application/grpc`, `application/grpc+proto`, ...; not gRPC-Web, whose answers are plain HTTP. */
-function isGrpc(head: RequestHead): boolean {
-  const type = fields.get(head.fields, 'content-type');
-  return type.startsWith('application/grpc') && !type.startsWith('application/grpc-web');
-}
-
-/** -1 if there is none or it is not a number. */
-function grpcStatusOf(lines: FieldLines): number {
-  const value = fields.get(lines, 'grpc-status');
-  return value === '' || value.length > 3 || Number.isNaN(Number(value)) ? -1 : Number(value);
-}
-
-function isIdempotent(method: string): boolean {
-  return (
-    method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'PUT' || method === 'DELETE'
-  );
 }

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import type { EdgeSeries } from '../../../proxy/telemetry/edge-series.ts';
+import { call, eventually, httpApp, TcpClient, tcpApp } from './apps.ts';
+import { CLIENT_ID, cluster, endpoint, forward, SERVER_ID, type Sidecar, testMesh } from './mesh.ts';
+
+function edges({ metrics }: Pick<Sidecar, 'metrics'>): EdgeSeries[] {
+  return metrics.edges().filter(edge => edge.cells.length > 0 || edge.tcpOpened > 0);
+}
+
+test('both sides count a request once, with the same labels', async () => {
+  const mesh = testMesh();
+  const app = await httpApp((req, res) => res.writeHead(Number(req.url?.slice(1))).end());
+  const server = await mesh.server(app);
+  const client = await mesh.orders([cluster('orders', [endpoint(server.port, { identity: SERVER_ID })])]);
+  for (const status of [200, 200, 404]) await call(client.port, { path: `/${status}` });
+  const [out] = edges(client);
+  const [into] = edges(server);
+  for (const edge of [out, into]) {
+    expect(
+      edge.cells.map(({ status, flags, samples }) => [
+        status,
+        flags,
+        samples.slice(0, 21).reduce((a, b) => a + b, 0) > 0,
+      ]),
+    ).toEqual([
+      [200, '', true],
+      [404, '', true],
+    ]);
+    expect(edge.labels).toMatchObject({
+      protocol: 'http',
+      security: 'mutual_tls',
+      source: { workload: 'web', namespace: 'shop', principal: CLIENT_ID, version: 'v1' },
+      destination: { workload: 'orders', principal: SERVER_ID },
+    });
+  }
+  expect([out.labels.reporter, into.labels.reporter]).toEqual(['source', 'destination']);
+  expect(out.labels.service.host).toBe('orders.shop.svc.cluster.local');
+});
+
+test('failures are counted with their flags', async () => {
+  const mesh = testMesh();
+  const client = await mesh.orders([cluster('orders', [])], { routes: [forward(['orders'])] });
+  await call(client.port);
+  const [edge] = edges(client);
+  expect(edge.cells.map(({ status, flags }) => [status, flags])).toEqual([[503, 'UH']]);
+  expect(edge.labels.security).toBe('unknown');
+});
+
+test('bytes of a connection are counted on both sides', async () => {
+  const mesh = testMesh();
+  const app = await tcpApp(socket => {
+    socket.on('data', () => socket.write('12345'));
+    socket.on('end', () => socket.end());
+  });
+  const server = await mesh.server(app);
+  const orders = cluster('orders', [endpoint(server.port, { identity: SERVER_ID })]);
+  const client = await mesh.orders([orders], { protocol: 'opaque', routes: null });
+  const tcp = new TcpClient(client.port);
+  tcp.socket.write('123');
+  await tcp.until(() => tcp.text === '12345');
+  tcp.socket.end();
+  await tcp.until(() => tcp.closed);
+  await eventually(() => edges(server)[0]?.tcpClosed === 1 && edges(client)[0]?.tcpClosed === 1);
+  for (const side of [client, server]) {
+    const [edge] = edges(side);
+    expect([edge.tcpOpened, edge.tcpReceivedBytes, edge.tcpSentBytes]).toEqual([1, 3, 5]);
+    expect(edge.labels).toMatchObject({ protocol: 'tcp', security: 'mutual_tls' });
+  }
+});
