@@ -45,8 +45,15 @@ export const ECHO_HANDLER: RequestHandler = {
 };
 
 /** Starts the server on a free port of 127.0.0.1. */
-export async function startEchoServer(): Promise<{ port: number; close: () => Promise<void> }> {
+export async function startEchoServer(
+  onRequest: () => void = () => {},
+): Promise<{ port: number; close: () => Promise<void> }> {
   const loopback = new Loopback();
-  const port = await loopback.listen(ECHO_HANDLER);
+  const port = await loopback.listen({
+    onRequest(stream, head, end) {
+      onRequest();
+      ECHO_HANDLER.onRequest(stream, head, end);
+    },
+  });
   return { port, close: () => loopback.close() };
 }
