@@ -99,12 +99,18 @@ describe('shouldRetry', () => {
     expect(decide({ retryAfterMs: Number.POSITIVE_INFINITY }, policy())).toBe('retry-after');
   });
 
-  it('keeps to the budget, also for safe failures', () => {
+  it('keeps to the budget, which the first move of a safe failure to another endpoint does not need', () => {
     const cluster = clusterOf(2);
     for (let i = 0; i < 3; i++) takeRetry(cluster, 'status');
     const head = request('/');
     expect(shouldRetry(failed({}), policy(), head, cluster, 0)).toBe('budget');
-    expect(shouldRetry(failed({ reason: 'refused' }), null, head, cluster, 0)).toBe('budget');
+    for (const reason of ['refused', 'connect-failed'] as const) {
+      expect(shouldRetry(failed({ reason }), null, head, cluster, 0)).toBe('retry');
+      expect(shouldRetry(failed({ reason, attempts: 2 }), null, head, cluster, 0)).toBe('budget');
+      const alone = clusterOf(1);
+      for (let i = 0; i < 3; i++) takeRetry(alone, 'status');
+      expect(shouldRetry(failed({ reason }), null, head, alone, 0)).toBe('budget');
+    }
     returnRetry(cluster);
     expect(shouldRetry(failed({}), policy(), head, cluster, 0)).toBe('retry');
   });
