@@ -29,7 +29,9 @@ export async function noCapture(): Promise<string | null> {
 
 /** Captures what matches `filter` (pcap-filter(7)) while `during` runs. */
 export async function capture(filter: string, during: () => Promise<void>): Promise<Capture> {
-  const args = ['tcpdump', '-i', 'any', '-n', '--immediate-mode', '-U', '-w', '-', ...filter.split(' ')];
+  // At once, so that nothing is left in the kernel at the end; that takes a slot of the snapshot length for each packet.
+  const how = '-i any -n --immediate-mode -B 65536 -s 65535 -U -w -';
+  const args = ['tcpdump', ...how.split(' '), ...filter.split(' ')];
   // A group of its own: the signal must reach tcpdump, which runs in the node's process namespace.
   const child = spawn(join(kit, 'enter'), args, { detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
   const chunks: Buffer[] = [];
@@ -49,6 +51,7 @@ export async function capture(filter: string, during: () => Promise<void>): Prom
     if (child.pid !== undefined) process.kill(-child.pid, 'SIGINT');
     await ended;
   }
+  if (!/^0 packets dropped by kernel/m.test(said)) throw new Error(`tcpdump has not seen all: ${said}`);
   const bytes = Buffer.concat(chunks);
   return { bytes, segments: segmentsOf(bytes) };
 }
