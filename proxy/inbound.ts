@@ -1,5 +1,6 @@
 /** Connections that reach the pod. Composition only: the stack from the listener to the application, from top to bottom. */
 import type { DataPath } from './data-path.ts';
+import { EmptyClusters } from './exchange/empty-clusters.ts';
 import { Exchange } from './exchange/exchange.ts';
 import { InboundDirection } from './exchange/inbound-direction.ts';
 import type { RequestHandler } from './exchange/stream.ts';
@@ -44,7 +45,9 @@ export function createInbound(path: DataPath, options: InboundOptions): Stack {
   const connections = new ConnectionSet(options.maxConnections);
 
   const direction = new InboundDirection(edges);
-  const context = { clock, random, wheel, connections: upstream, blocks: path.blocks, accessLog };
+  const { blocks } = path;
+  const emptyClusters = new EmptyClusters();
+  const context = { clock, random, wheel, connections: upstream, blocks, emptyClusters, accessLog };
   const requests: RequestHandler = {
     onRequest: (stream, head, end) => new Exchange(context, direction, stream, head, end).start(),
   };
@@ -64,7 +67,7 @@ export function createInbound(path: DataPath, options: InboundOptions): Stack {
     identity,
     edges,
     learned: new LearnedProtocols(),
-    splice: { clock, random, connections: upstream },
+    splice: { clock, random, connections: upstream, emptyClusters },
     requests,
     refusals,
     detectTimeoutMs: options.detectTimeoutMs,

@@ -1,6 +1,7 @@
 /** Connections that leave the pod. Composition only: the stack from the listener to the endpoint, from top to bottom. */
 import type { Destinations } from './cluster/destination.ts';
 import type { DataPath } from './data-path.ts';
+import { EmptyClusters } from './exchange/empty-clusters.ts';
 import { Exchange } from './exchange/exchange.ts';
 import { PassthroughClusters } from './exchange/fixed-cluster.ts';
 import { OutboundDirection } from './exchange/outbound-direction.ts';
@@ -45,7 +46,9 @@ export function createOutbound(path: DataPath, options: OutboundOptions): Stack 
   const passthrough = new PassthroughClusters(options.connectTimeoutMs);
 
   const direction = new OutboundDirection({ destinations, edges, passthrough, isOwn, expand, random });
-  const context = { clock, random, wheel, connections: upstream, blocks: path.blocks, accessLog };
+  const { blocks } = path;
+  const emptyClusters = new EmptyClusters();
+  const context = { clock, random, wheel, connections: upstream, blocks, emptyClusters, accessLog };
   const requests: RequestHandler = {
     onRequest: (stream, head, end) => new Exchange(context, direction, stream, head, end).start(),
   };
@@ -61,7 +64,7 @@ export function createOutbound(path: DataPath, options: OutboundOptions): Stack 
     edges,
     passthrough,
     learned: new LearnedProtocols(),
-    splice: { clock, random, connections: upstream },
+    splice: { clock, random, connections: upstream, emptyClusters },
     requests,
     detectTimeoutMs: options.detectTimeoutMs,
     isOwn,

@@ -7,6 +7,7 @@ import type { HttpTransportKind } from '../upstream/endpoint-pools.ts';
 import type { PooledConnection } from '../upstream/pooled-connection.ts';
 import type { ConnectionWaiter } from '../upstream/wait-queue.ts';
 import type { BlockPool } from './block-pool.ts';
+import type { EmptyClusters } from './empty-clusters.ts';
 import type { Exchange } from './exchange.ts';
 import type { FieldLines, ResponseHead } from './stream.ts';
 import type { TimerWheel } from './timer-wheel.ts';
@@ -29,6 +30,7 @@ export interface ExchangeContext {
   readonly wheel: TimerWheel;
   readonly connections: ConnectionSource;
   readonly blocks: BlockPool;
+  readonly emptyClusters: EmptyClusters;
   readonly accessLog: AccessLog;
 }
 

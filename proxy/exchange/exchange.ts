@@ -49,7 +49,7 @@ import { asExtendedConnect, asUpgrade } from './upgrade-request.ts';
  *
  * routing: the configuration of the destination is not there yet. connecting: an endpoint is chosen and a connection to it
  * awaited. requesting: the request is being sent, nothing of an answer has been passed on. waiting: the time before
- * another attempt. responding: the head of the answer has been passed on, so nothing can be tried again.
+ * another attempt, or for an endpoint to appear. responding: the head of the answer has been passed on, so nothing can be tried again.
  */
 export type ExchangeState =
   | 'routing'
@@ -195,7 +195,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
     const cluster = this.cluster as Cluster;
     const now = clock.now();
     const endpoint = cluster.pick(this.#tried, random, now);
-    if (endpoint === null) return this.fail('NO_HEALTHY_ENDPOINT');
+    if (endpoint === null) return this.#noEndpoint(cluster, now);
     this.attempts++;
     const attempt = new Attempt(this, cluster, endpoint, this.#retryTaken, now);
     this.#retryTaken = false;
@@ -209,6 +209,12 @@ export class Exchange implements RequestReceiver, TimerOwner {
     // The pool reports a connection that cannot be opened; this ends the wait where all are busy.
     this.#stateDeadline = Math.min(this.#attemptDeadline, now + 2 * cluster.config.connectTimeoutMs);
     this.#arm();
+  }
+
+  #noEndpoint(cluster: Cluster, now: number): void {
+    const waitMs = this.context.emptyClusters.wait(cluster, now);
+    if (waitMs > 0) this.#wait(waitMs, now);
+    else this.fail('NO_HEALTHY_ENDPOINT');
   }
 
   /** The attempt has a connection: sends the head and what there is of the body. */

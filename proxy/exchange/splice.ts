@@ -8,6 +8,7 @@ import type { SocketTransport } from '../transport/socket-transport.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Dial, DialFailure, DialOwner } from '../upstream/dial.ts';
 import { connectionFailure } from './attempt-failure.ts';
+import type { EmptyClusters } from './empty-clusters.ts';
 import type { ResetReason } from './stream.ts';
 
 /** Where connections that carry bytes come from; `proxy/upstream` implements it. */
@@ -21,6 +22,7 @@ export interface SpliceContext {
   readonly clock: Clock;
   readonly random: () => number;
   readonly connections: TcpSource;
+  readonly emptyClusters: EmptyClusters;
 }
 
 /** What a splice tells who made it. */
@@ -61,6 +63,7 @@ export class Splice implements DialOwner {
   #server: SocketTransport | null = null;
   #dial: Dial | null = null;
   #tried: Endpoint[] = NONE;
+  #stopWaiting: () => void = () => {};
   #series: EdgeSeries | null = null;
   #state: 'connecting' | 'open' | 'done' = 'connecting';
   /** Bytes of the client that came before there was a connection. */
@@ -90,12 +93,19 @@ export class Splice implements DialOwner {
   #try(): void {
     const { clock, random, connections } = this.#context;
     const endpoint = this.cluster.pick(this.#tried, random, clock.now());
-    if (endpoint === null) return this.#fail('NO_HEALTHY_ENDPOINT');
+    if (endpoint === null) return this.#noEndpoint();
     this.attempts++;
     this.endpoint = endpoint;
     this.#dial = connections.dialTcp(this.cluster, endpoint, this);
     if (this.#dial === null) return this.#fail('OVERFLOW');
     beginAttempt(endpoint);
+  }
+
+  #noEndpoint(): void {
+    const { clock, emptyClusters } = this.#context;
+    const waitMs = emptyClusters.wait(this.cluster, clock.now());
+    if (waitMs > 0) this.#stopWaiting = clock.after(waitMs, () => this.#try());
+    else this.#fail('NO_HEALTHY_ENDPOINT');
   }
 
   onDialFailed(_dial: Dial, failure: DialFailure): void {
@@ -225,6 +235,7 @@ export class Splice implements DialOwner {
     this.#state = 'done';
     this.#dial?.cancel();
     this.#dial = null;
+    this.#stopWaiting();
     this.#early = [];
     // A peer that refuses our certificate closes without a byte: not a success of the endpoint, nor its fault.
     if (open) this.#release(this.sentBytes > 0 || !(this.endpoint?.meshed ?? false) ? 'success' : 'neutral');

@@ -207,6 +207,23 @@ describe('timeouts', () => {
   });
 });
 
+test('a request waits a moment for an endpoint to appear, and not again while there is none', async () => {
+  const mesh = testMesh();
+  const good = await replica(mesh, 'good');
+  const orders = cluster('orders', []);
+  const client = await mesh.orders([orders]);
+  const early = call(client.port, { method: 'POST', body: 'x' });
+  await eventually(() => orders.activeRequests === 1);
+  const endpoints = [endpoint(good.port, { identity: SERVER_ID })];
+  orders.updateEndpoints({ name: 'orders', version: '2', endpoints });
+  expect((await early).body).toBe('good');
+  orders.updateEndpoints({ name: 'orders', version: '3', endpoints: [] });
+  expect(code((await call(client.port)).headers)).toBe('NO_HEALTHY_ENDPOINT');
+  const failures = await Promise.all(Array.from({ length: 20 }, () => call(client.port)));
+  expect(failures.every(({ headers }) => code(headers) === 'NO_HEALTHY_ENDPOINT')).toBe(true);
+  expect(orders.activeRequests).toBe(0);
+});
+
 test('a limit of requests in flight answers at once', async () => {
   const app = await httpApp((_req, res) => void setTimeout(() => res.end(), 100));
   const client = await testMesh().orders([cluster('orders', [endpoint(app)], { maxRequests: 2 })]);
