@@ -1,5 +1,14 @@
 /** What a route becomes when it meets the Services it names and the other routes on them. */
-import { type Backend, type Key, key, type Route, type RouteAction, type Service } from './model.ts';
+import {
+  type Backend,
+  type FaultReason,
+  type Key,
+  key,
+  type Route,
+  type RouteAction,
+  type RouteFault,
+  type Service,
+} from './model.ts';
 import type { SplitRecord } from './records.ts';
 
 export interface LinkedRoute {
@@ -11,43 +20,63 @@ export interface LinkedRoute {
 
 export type Services = (key: Key) => Service | undefined;
 
-/** Why a Service cannot take traffic at this port; '' if it can. */
-function backendProblem(services: Services, namespace: string, name: string, port: number): string {
+/** What is wrong with a reference: a sentence without the path in front. */
+interface ReferenceFault {
+  readonly reason: FaultReason;
+  readonly message: string;
+}
+
+/** Why a Service cannot take traffic at this port; null if it can. */
+function backendFault(
+  services: Services,
+  namespace: string,
+  name: string,
+  port: number,
+): ReferenceFault | null {
   const service = services(key(namespace, name));
   if (service === undefined)
-    return `refers to Service ${namespace}/${name}, which does not exist; create it or correct the name`;
+    return {
+      reason: 'BackendNotFound',
+      message: `refers to Service ${namespace}/${name}, which does not exist; create it or correct the name`,
+    };
   if (service.kind === 'external-name')
-    return `refers to Service ${namespace}/${name} of type ExternalName; use a Service with endpoints`;
-  if (service.ports.some(other => other.port === port)) return '';
+    return {
+      reason: 'InvalidKind',
+      message: `refers to Service ${namespace}/${name} of type ExternalName; use a Service with endpoints`,
+    };
+  if (service.ports.some(other => other.port === port)) return null;
   const declared = service.ports.map(other => other.port).join(', ');
-  return `refers to port ${port}, which Service ${namespace}/${name} does not have; use one of ${declared || 'none: declare a TCP port'}`;
+  return {
+    reason: 'BackendNotFound',
+    message: `refers to port ${port}, which Service ${namespace}/${name} does not have; use one of ${declared || 'none: declare a TCP port'}`,
+  };
 }
 
 /** Resolves a backend; an unusable one keeps its weight and is answered with 500. */
-function resolve(backend: Backend, services: Services, path: string, problems: string[]): Backend {
+function resolve(backend: Backend, services: Services, path: string, faults: ReferenceFault[]): Backend {
   if (backend.service === null) return backend;
   const { namespace, name, port } = backend.service;
-  const problem = backendProblem(services, namespace, name, port);
-  if (problem === '') return backend;
-  problems.push(`${path} ${problem}`);
-  return { ...backend, service: null, problem };
+  const fault = backendFault(services, namespace, name, port);
+  if (fault === null) return backend;
+  faults.push({ reason: fault.reason, message: `${path} ${fault.message}` });
+  return { ...backend, service: null, problem: fault.message };
 }
 
 function resolveAction(
   action: RouteAction,
   services: Services,
   path: string,
-  problems: string[],
+  faults: ReferenceFault[],
 ): RouteAction {
   if (action.kind === 'redirect') return action;
   return {
     ...action,
     backends: action.backends.map((backend, index) =>
-      resolve(backend, services, `${path}.backendRefs[${index}]`, problems),
+      resolve(backend, services, `${path}.backendRefs[${index}]`, faults),
     ),
     mirrors: action.mirrors.map(mirror => ({
       ...mirror,
-      backend: resolve(mirror.backend, services, `${path}.filters RequestMirror backendRef`, problems),
+      backend: resolve(mirror.backend, services, `${path}.filters RequestMirror backendRef`, faults),
     })),
   };
 }
@@ -65,35 +94,52 @@ function attachedPorts(parent: Parent, service: Service): number[] {
     .map(port => port.port);
 }
 
-function parentProblem(parent: Parent, services: Services): string {
+function parentFault(parent: Parent, services: Services): ReferenceFault | null {
   const { namespace, name } = parent;
   const service = services(key(namespace, name));
   if (service === undefined)
-    return `refers to Service ${namespace}/${name}, which does not exist; create it or correct the name`;
+    return {
+      reason: 'ParentNotFound',
+      message: `refers to Service ${namespace}/${name}, which does not exist; create it or correct the name`,
+    };
   if (service.kind === 'external-name')
-    return `refers to Service ${namespace}/${name} of type ExternalName; attach the route to a Service with a ClusterIP`;
-  if (attachedPorts(parent, service).length > 0) return '';
+    return {
+      reason: 'NoMatchingParent',
+      message: `refers to Service ${namespace}/${name} of type ExternalName; attach the route to a Service with a ClusterIP`,
+    };
+  if (attachedPorts(parent, service).length > 0) return null;
   const asked = [
     ...(parent.port === 0 ? [] : [`port ${parent.port}`]),
     ...(parent.sectionName === '' ? [] : [`sectionName "${parent.sectionName}"`]),
   ];
   const declared = service.ports.map(port => `${port.port}${port.name === '' ? '' : ` (${port.name})`}`);
-  return `refers to ${asked.join(' with ') || 'the TCP ports'} of Service ${namespace}/${name}, which does not have it; use one of ${declared.join(', ') || 'none: declare a TCP port'}`;
+  return {
+    reason: 'NoMatchingParent',
+    message: `refers to ${asked.join(' with ') || 'the TCP ports'} of Service ${namespace}/${name}, which does not have it; use one of ${declared.join(', ') || 'none: declare a TCP port'}`,
+  };
 }
 
-/** The GRPCRoute that takes a port of this HTTPRoute's Service away from it (GEP-1294, route types). */
-function takenByGrpc(route: Route, others: readonly Route[], services: Services, problems: string[]): void {
-  for (const parent of route.parents) {
-    const service = services(key(parent.namespace, parent.name));
-    if (service === undefined) continue;
-    for (const port of attachedPorts(parent, service)) {
-      const winner = ownerOf(service, port, 'GRPCRoute', route.namespace, others);
-      if (winner !== undefined)
-        problems.push(
+/** The GRPCRoutes that take ports of a parent away from this HTTPRoute (GEP-1294, route types). */
+function takenByGrpc(
+  route: Route,
+  parent: Parent,
+  others: readonly Route[],
+  services: Services,
+): ReferenceFault[] {
+  const service = services(key(parent.namespace, parent.name));
+  if (service === undefined) return [];
+  const ports = attachedPorts(parent, service);
+  const taken = ports.flatMap(port => {
+    const winner = ownerOf(service, port, 'GRPCRoute', route.namespace, others);
+    return winner === undefined
+      ? []
+      : [
           `spec.parentRefs names port ${port} of Service ${parent.namespace}/${parent.name}, to which GRPCRoute ${winner.namespace}/${winner.name} is attached; a port takes the routes of one kind, so delete one of them or set port`,
-        );
-    }
-  }
+        ];
+  });
+  // With a port left to it the route is accepted there.
+  const reason = taken.length === ports.length ? 'Conflicted' : 'NotApplied';
+  return taken.map(message => ({ reason, message }));
 }
 
 function ownerOf(
@@ -123,19 +169,32 @@ export function linkRoute(
   others: readonly Route[],
   services: Services,
 ): LinkedRoute {
-  const problems: string[] = [];
-  for (const parent of route.parents) {
-    const problem = parentProblem(parent, services);
-    if (problem !== '') problems.push(`spec.parentRefs ${problem}`);
-  }
-  if (route.kind === 'HTTPRoute') takenByGrpc(route, others, services, problems);
-  const rules = route.rules.map((rule, index) => ({
-    ...rule,
-    action: resolveAction(rule.action, services, `spec.rules[${index}]`, problems),
-  }));
+  const faults: RouteFault[] = [];
+  route.parents.forEach((parent, index) => {
+    const fault = parentFault(parent, services);
+    if (fault !== null)
+      faults.push({ ...fault, rule: null, parent: index, message: `spec.parentRefs ${fault.message}` });
+  });
+  if (route.kind === 'HTTPRoute')
+    route.parents.forEach((parent, index) => {
+      for (const fault of takenByGrpc(route, parent, others, services))
+        faults.push({ ...fault, rule: null, parent: index });
+    });
+  const rules = route.rules.map((rule, index) => {
+    const found: ReferenceFault[] = [];
+    const action = resolveAction(rule.action, services, `spec.rules[${index}]`, found);
+    for (const fault of found) faults.push({ ...fault, rule: index, parent: null });
+    return { ...rule, action };
+  });
   // Rules without a valid match are kept until here for the numbers of those after them.
   const matching = rules.filter(rule => rule.matches.length > 0);
-  const linked = { ...route, rules: matching, problems: [...route.problems, ...problems] };
+  const problems = faults.map(fault => fault.message);
+  const linked = {
+    ...route,
+    rules: matching,
+    problems: [...route.problems, ...problems],
+    faults: [...route.faults, ...faults],
+  };
   return { routes: new Map([[id, linked]]), problems };
 }
 
@@ -167,8 +226,8 @@ export function linkSplit(
       `spec.service is ${JSON.stringify(split.service)}, which TrafficSplit ${winner.namespace}/${winner.name} splits already; delete one of them`,
     );
   const parent = { namespace, name: split.service, port: 0, sectionName: '' };
-  const missing = parentProblem(parent, services);
-  if (missing !== '') return unattached(`spec.service ${missing}`);
+  const missing = parentFault(parent, services);
+  if (missing !== null) return unattached(`spec.service ${missing.message}`);
   const service = services(key(namespace, split.service)) as Service;
 
   const linked = new Map<string, Route>();
@@ -192,9 +251,9 @@ export function linkSplit(
         requestFields: null,
         responseFields: null,
       };
-      const found: string[] = [];
+      const found: ReferenceFault[] = [];
       const resolved = resolve(unresolved, services, `spec.backends[${index}].service`, found);
-      for (const problem of found) problems.add(problem);
+      for (const { message } of found) problems.add(message);
       return resolved;
     });
     linked.set(`${id}:${port}`, splitRoute(split, [{ ...parent, port }], backends, []));
@@ -223,6 +282,7 @@ function splitRoute(
     created,
     parents,
     problems,
+    faults: [],
     rules: [
       {
         name: '',

@@ -154,6 +154,30 @@ export interface RouteRule {
   readonly retry: Retry | null;
 }
 
+/**
+ * Why a part of a route is not in force, for its status. The words are Gateway API's (RouteConditionReason), but for two:
+ * `ParentNotFound`, as a parent that does not exist has no status, and `NotApplied` for what is passed over though the
+ * rest of its rule is in force.
+ */
+export type FaultReason =
+  | 'UnsupportedValue'
+  | 'BackendNotFound'
+  | 'InvalidKind'
+  | 'NoMatchingParent'
+  | 'Conflicted'
+  | 'ParentNotFound'
+  | 'NotApplied';
+
+export interface RouteFault {
+  readonly reason: FaultReason;
+  /** Index of the rule, as written; null: it is of no single rule, or none is left. */
+  readonly rule: number | null;
+  /** Index in `Route.parents`; null: all of them. */
+  readonly parent: number | null;
+  /** The sentence that is in `Route.problems`. */
+  readonly message: string;
+}
+
 /** An HTTPRoute, a GRPCRoute or a TrafficSplit, attached to Services. */
 export interface Route {
   readonly kind: 'HTTPRoute' | 'GRPCRoute' | 'TrafficSplit';
@@ -173,6 +197,8 @@ export interface Route {
   readonly rules: readonly RouteRule[];
   /** What is wrong with it, one sentence each with field, value and remedy; an invalid part never invalidates the rest. */
   readonly problems: readonly string[];
+  /** The same with their reasons, of HTTPRoutes and GRPCRoutes; what has a status of its own. */
+  readonly faults: readonly RouteFault[];
 }
 
 /** Everything, at one moment. `version` grows with every change. */

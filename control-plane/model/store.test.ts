@@ -100,6 +100,7 @@ function route(name: string, parent: string, backend: string, kind: Route['kind'
       },
     ],
     problems: [],
+    faults: [],
   };
 }
 

@@ -140,6 +140,7 @@ export function route(
     parents: [{ namespace: 'default', name: parent, port: 0, sectionName: '' }],
     rules,
     problems: [],
+    faults: [],
     ...fields,
   };
 }

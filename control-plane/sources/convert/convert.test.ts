@@ -257,6 +257,7 @@ test('an HTTPRoute with everything in its place', () => {
     created: 1_767_225_600,
     parents: [{ namespace: 'shop', name: 'web', port: 0, sectionName: '' }],
     problems: [],
+    faults: [],
     rules: [
       {
         name: 'canary',

@@ -3,14 +3,34 @@
  * the field, the value and the remedy, and answers what stands in for it.
  */
 
+import type { FaultReason } from '../../model/model.ts';
+
 export type Fields = Readonly<Record<string, unknown>>;
 
 export class Problems {
   readonly list: string[] = [];
+  /** By sentence, where the reason is another than that a value is not supported. */
+  readonly #reasons = new Map<string, FaultReason>();
 
   /** `is` as in "spec.port is 0; use an integer from 1 to 65535". */
-  add(path: string, value: unknown, remedy: string): void {
-    this.list.push(`${path} is ${value === undefined ? 'missing' : print(value)}; ${remedy}`);
+  add(path: string, value: unknown, remedy: string, reason: FaultReason = 'UnsupportedValue'): void {
+    this.addFault(reason, `${path} is ${value === undefined ? 'missing' : print(value)}; ${remedy}`);
+  }
+
+  /** A whole sentence. */
+  addFault(reason: FaultReason, message: string): void {
+    this.list.push(message);
+    if (reason !== 'UnsupportedValue') this.#reasons.set(message, reason);
+  }
+
+  /** Takes over what another has. */
+  addAll(other: Problems): void {
+    this.list.push(...other.list);
+    for (const [message, reason] of other.#reasons) this.#reasons.set(message, reason);
+  }
+
+  reasonOf(message: string): FaultReason {
+    return this.#reasons.get(message) ?? 'UnsupportedValue';
   }
 }
 

@@ -16,8 +16,8 @@ export function readBackends(
     const before = problems.list.length;
     const item = fields(entry ?? 'null', at, problems);
     if (item === null) return brokenBackend(problems.list[before]);
-    const { service, problem } = readBackendService(item, at, namespace);
-    if (problem !== '') problems.list.push(problem);
+    const { service, problem, reason } = readBackendService(item, at, namespace);
+    if (problem !== '') problems.addFault(reason, problem);
     const weight = integer(item.weight, `${at}.weight`, { min: 0, max: 1_000_000 }, 1, problems);
     const filters = readFilters(item.filters, `${at}.filters`, 'backend', namespace, matches, problems);
     const first = problems.list[before] ?? '';

@@ -80,7 +80,7 @@ export function readFilters(
   if (filters.redirect !== null && seen.has('URLRewrite'))
     problems.add(path, [...seen], 'use RequestRedirect or URLRewrite, not both');
   filters.problem = problems.list[0] ?? '';
-  reported.list.push(...problems.list);
+  reported.addAll(problems);
   return filters;
 }
 
@@ -214,8 +214,8 @@ function readMirror(
   const fraction = readFraction(body, path, problems);
   const reference = fields(body.backendRef ?? {}, `${path}.backendRef`, problems);
   if (fraction === null || reference === null) return;
-  const { service, problem } = readBackendService(reference, `${path}.backendRef`, namespace);
-  if (problem !== '') reported.list.push(problem);
+  const { service, problem, reason } = readBackendService(reference, `${path}.backendRef`, namespace);
+  if (problem !== '') reported.addFault(reason, problem);
   const backend = { service, problem, weight: 1, requestFields: null, responseFields: null };
   filters.mirrors.push({ backend, fraction });
 }

@@ -1,4 +1,12 @@
-import type { Backend, Retry, Route, RouteAction, RouteMatch, RouteRule } from '../../model/model.ts';
+import type {
+  Backend,
+  Retry,
+  Route,
+  RouteAction,
+  RouteFault,
+  RouteMatch,
+  RouteRule,
+} from '../../model/model.ts';
 import { duration } from './duration.ts';
 import { type Fields, fields, integer, list, listOfFields, Problems, text } from './fields.ts';
 import type { Converted, KubernetesObject } from './object.ts';
@@ -34,12 +42,18 @@ export function convertRoute(
       'spec.hostnames',
       spec.hostnames,
       'match the Host header instead: routes of a Service apply to every host',
+      'NotApplied',
     );
   // The schema's default, which only the API server fills in: everything, and no backend for it.
   const given = spec.rules ?? (dialect.kind === 'HTTPRoute' ? [{}] : []);
-  const rules = listOfFields(given, 'spec.rules', problems).map(({ item, path }) =>
-    readRule(item, path, namespace, dialect, problems),
-  );
+  const faults = faultsOf(problems, null);
+  const rules = listOfFields(given, 'spec.rules', problems).map(({ item, path }, index) => {
+    const own = new Problems();
+    const rule = readRule(item, path, namespace, dialect, own);
+    faults.push(...faultsOf(own, index));
+    problems.addAll(own);
+    return rule;
+  });
   return {
     record: {
       kind: dialect.kind,
@@ -51,9 +65,23 @@ export function convertRoute(
       parents,
       rules,
       problems: problems.list,
+      faults: withoutRules(faults, rules.length),
     },
     problems: problems.list,
   };
+}
+
+function faultsOf(problems: Problems, rule: number | null): RouteFault[] {
+  return problems.list.map(message => ({ reason: problems.reasonOf(message), rule, parent: null, message }));
+}
+
+/** Where each rule has a value that is not supported, it is the route that has. */
+function withoutRules(faults: readonly RouteFault[], rules: number): readonly RouteFault[] {
+  const broken = new Set(
+    faults.flatMap(({ reason, rule }) => (reason === 'UnsupportedValue' && rule !== null ? [rule] : [])),
+  );
+  if (rules === 0 || broken.size < rules) return faults;
+  return faults.map(fault => (fault.reason === 'UnsupportedValue' ? { ...fault, rule: null } : fault));
 }
 
 function readRule(
@@ -113,7 +141,10 @@ function readAction(
   if (problem !== '') return { ...forward, backends: [brokenBackend(problem)] };
   if (redirect === null) return { ...forward, backends };
   if (backends.length > 0)
-    problems.list.push(`${path} is not used beside a RequestRedirect filter; remove one of them`);
+    problems.addFault(
+      'NotApplied',
+      `${path} is not used beside a RequestRedirect filter; remove one of them`,
+    );
   return redirect;
 }
 
