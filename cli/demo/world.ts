@@ -48,6 +48,8 @@ export interface WorldOptions {
   network: number;
   /** Settings of a pod's sidecar besides those that it needs (api/sidecar.ts). */
   sidecarSettings?: (deployment: Deployment, address: string) => Record<string, string>;
+  /** Settings of the control plane besides those that it needs (control-plane/config/settings.ts). */
+  controlPlaneSettings?: Record<string, string>;
 }
 
 async function until(
@@ -133,6 +135,7 @@ export class World {
         TULLE_CA_DIRECTORY: this.path('ca'),
         TULLE_WORKLOAD_TOKENS: this.path('tokens.json'),
         TULLE_LISTEN_ADDRESS: this.#controlPlaneAddress,
+        ...this.#options.controlPlaneSettings,
       },
       this.path('logs', 'control-plane.log'),
     );

@@ -82,8 +82,8 @@ function bootstrap(control: number, api: 'GRPC' | 'DELTA_GRPC', port: number): o
   };
 }
 
-/** Envoy's listener needs a port that is known before: one that was free just now. */
-async function freePort(): Promise<number> {
+/** For listeners whose port must be known before: one that was free just now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;

@@ -1,5 +1,4 @@
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it, type TestContext } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   endpoint,
   endpoints,
@@ -15,59 +14,19 @@ import {
 import { startServer, type TestServer } from '../../control-plane/xds/server.fixture.ts';
 import { answers, isQuiet } from './answers.ts';
 import { type Backend, grpcBackend } from './backend.ts';
-import { ClientProcess } from './client-process.ts';
+import type { ClientProcess } from './client-process.ts';
 import { goldenCases } from './golden-case.ts';
-import { findPython } from './python.ts';
-import { type CertificateFiles, certify, createAuthority } from './workload-certificate.ts';
+import {
+  bootstrapOf,
+  clientNames,
+  linesOf,
+  secureMetadata,
+  skipWithoutPython,
+  startClient,
+} from './grpc-clients.ts';
+import { certify, createAuthority } from './workload-certificate.ts';
 
-const python = await findPython();
-
-const clients = {
-  grpcio: (mode: string, targets: readonly string[], bootstrap: string) => {
-    if (python.kind === 'missing') throw new Error(python.reason);
-    const script = join(import.meta.dirname, 'grpcio-client.py');
-    return new ClientProcess(python.python, [script, mode, ...targets], environment(bootstrap));
-  },
-  'grpc-js-xds': (mode: string, targets: readonly string[], bootstrap: string) => {
-    const script = join(import.meta.dirname, 'grpc-js-client.ts');
-    return new ClientProcess(process.execPath, [script, mode, ...targets], environment(bootstrap));
-  },
-};
-
-function environment(bootstrap: string): Record<string, string> {
-  return { GRPC_XDS_BOOTSTRAP_CONFIG: bootstrap, GRPC_VERBOSITY: 'ERROR' };
-}
-
-function bootstrapOf(
-  server: TestServer,
-  metadata: Readonly<Record<string, string>> = {},
-  files: CertificateFiles | null = null,
-): string {
-  return JSON.stringify({
-    ...(files === null ? {} : { certificate_providers: { default: fileWatcher(files) } }),
-    xds_servers: [
-      {
-        server_uri: `127.0.0.1:${server.port}`,
-        channel_creds: [{ type: 'insecure' }],
-        server_features: ['xds_v3', 'ignore_resource_deletion'],
-      },
-    ],
-    node: { id: 'default/client', cluster: 'test', locality: { zone: 'zone-a' }, metadata },
-  });
-}
-
-function fileWatcher({ certificate, key, roots }: CertificateFiles): object {
-  const files = { certificate_file: certificate, private_key_file: key, ca_certificate_file: roots };
-  return { plugin_name: 'file_watcher', config: { ...files, refresh_interval: '60s' } };
-}
-
-function skipWithoutPython(context: TestContext, client: string): void {
-  if (client !== 'grpcio' || python.kind === 'ready') return;
-  console.warn(`skipped: ${client} cannot be installed: ${python.reason}`);
-  context.skip(python.reason);
-}
-
-describe.each(Object.keys(clients) as (keyof typeof clients)[])('%s', name => {
+describe.each(clientNames)('%s', name => {
   let store: FixtureStore;
   let server: TestServer;
   let one: Backend;
@@ -101,18 +60,16 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])('%s', name => {
     };
   }
 
-  async function lines(count: number): Promise<string[]> {
-    const running = client as ClientProcess;
-    await expect
-      .poll(() => running.lines.length >= count || !running.isRunning, { timeout: 20_000, interval: 20 })
-      .toBe(true);
-    expect(running.errors).toEqual([]);
-    return running.lines.splice(0);
-  }
+  const lines = (count: number): Promise<string[]> => linesOf(client as ClientProcess, count);
 
   it('resolves xds:///, splits by weight and follows a change without a failed call', async context => {
     skipWithoutPython(context, name);
-    client = clients[name]('call', ['xds:///echo.default.svc.cluster.local:7070'], bootstrapOf(server));
+    client = startClient(
+      name,
+      'call',
+      ['xds:///echo.default.svc.cluster.local:7070'],
+      bootstrapOf(server.port),
+    );
     const before = await lines(400);
     expect(new Set(before)).toEqual(new Set(['ok one', 'ok two']));
     // 10 % of 400 is 40 with a standard deviation of 6: seven of them on either side.
@@ -136,7 +93,7 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])('%s', name => {
   it('resolves short names, and goes on while the control plane is away', async context => {
     skipWithoutPython(context, name);
     const targets = ['xds:///one.default:7070', 'xds:///two:7070'];
-    client = clients[name]('call', targets, bootstrapOf(server));
+    client = startClient(name, 'call', targets, bootstrapOf(server.port));
     expect(new Set(await lines(20))).toEqual(new Set(['ok one', 'ok two']));
     await server.close();
     expect(new Set(await lines(200))).toEqual(new Set(['ok one', 'ok two']));
@@ -148,7 +105,7 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])('%s', name => {
     const action = routes[0].rules[0].action;
     if (action.kind === 'forward') Object.assign(action.backends[1], { service: null });
     store.set({ ...parts(1, 1), routes });
-    client = clients[name]('call', ['xds:///echo:7070'], bootstrapOf(server));
+    client = startClient(name, 'call', ['xds:///echo:7070'], bootstrapOf(server.port));
     const answers = await lines(60);
     const failed = answers.filter(line => !line.startsWith('ok one'));
     expect(failed.length).toBeGreaterThan(10);
@@ -162,7 +119,9 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])('%s', name => {
     const authority = createAuthority();
     const identity = { trustDomain: 'cluster.local', namespace: 'default' };
     const own = certify(authority, { ...identity, serviceAccount: 'client' });
-    const secure = await grpcBackend('secure', certify(authority, { ...identity, serviceAccount: 'echo' }));
+    const secure = await grpcBackend('secure', {
+      files: certify(authority, { ...identity, serviceAccount: 'echo' }),
+    });
     const meshed = (serviceAccount: string): MeshParts => ({
       ...parts(1, 1),
       endpoints: [
@@ -173,7 +132,12 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])('%s', name => {
       workloads: [workload('pod', { serviceAccount, addresses: ['127.0.0.1'], services: ['default/one'] })],
     });
     store.set(meshed('echo'));
-    client = clients[name]('call-tls', ['xds:///one:7070'], bootstrapOf(server, secureMetadata, own));
+    client = startClient(
+      name,
+      'call-tls',
+      ['xds:///one:7070'],
+      bootstrapOf(server.port, secureMetadata, own),
+    );
     expect(new Set(await lines(20))).toEqual(new Set(['ok secure']));
     store.set(meshed('somebody-else'));
     const running = client;
@@ -193,8 +157,9 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])('%s', name => {
       namespace: 'default',
       serviceAccount: 'client',
     });
-    const bootstrap = bootstrapOf(server, secureMetadata, own);
-    client = clients[name](
+    const bootstrap = bootstrapOf(server.port, secureMetadata, own);
+    client = startClient(
+      name,
       'watch-tls',
       [...targets].map(target => `xds:///${target}`),
       bootstrap,
@@ -211,5 +176,3 @@ describe.each(Object.keys(clients) as (keyof typeof clients)[])('%s', name => {
     }
   });
 });
-
-const secureMetadata = { 'tulle.dev/security': 'mtls' };

