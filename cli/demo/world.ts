@@ -21,6 +21,9 @@ export function applicationPort(deployment: Deployment): number {
 }
 
 const POLL_MS = 20;
+/** Second octets that worlds use: 127.16.0.0 to 127.255.0.0. */
+const LOWEST_NETWORK = 16;
+const NETWORKS = 240;
 
 export interface Pod {
   readonly name: string;
@@ -72,9 +75,14 @@ async function answers(url: string): Promise<boolean> {
   }
 }
 
-/** A network of which nobody uses the control plane's port, so that worlds may stand side by side. */
+/**
+ * A network of which nobody uses the control plane's port, so that worlds may stand side by side. The search begins
+ * anywhere, since two worlds may be looking at the same time.
+ */
 export async function freeNetwork(): Promise<number> {
-  for (let network = 16; network < 256; network++) {
+  const first = Math.floor(Math.random() * NETWORKS);
+  for (let i = 0; i < NETWORKS; i++) {
+    const network = LOWEST_NETWORK + ((first + i) % NETWORKS);
     const server = createServer();
     server.listen(ports.controlPlane, controlPlaneAddress(network));
     const free = await once(server, 'listening').then(
@@ -84,7 +92,7 @@ export async function freeNetwork(): Promise<number> {
     server.close();
     if (free) return network;
   }
-  throw new Error(`port ${ports.controlPlane} is in use on all of 127.16.0.1 to 127.255.0.1`);
+  throw new Error(`port ${ports.controlPlane} is in use on every network of 127.16.0.0 to 127.255.0.0`);
 }
 
 function controlPlaneAddress(network: number): string {
