@@ -63,6 +63,12 @@ export class DownstreamConnection implements TransportUser {
     this.stage.closed(reason);
   }
 
+  /** Ends a connection on which nothing was said. */
+  end(): void {
+    this.stage = REFUSED;
+    this.transport.end();
+  }
+
   /** Ends the connection without serving it. */
   refuse(): void {
     this.#set.delete(this);

@@ -4,6 +4,10 @@ import type { Stage } from './downstream-connection.ts';
 
 /** As much as is looked at; a ClientHello has at most 16 KiB. */
 const MAX_BYTES = 20_480;
+/** Who has begun to speak must say what it is within this time, as for a request head. */
+const BEGUN_MS = 10_000;
+/** A connection on which nothing is ever said. */
+const SILENT_MS = 3_600_000;
 
 /**
  * Collects the first bytes of a connection until they tell what it is. Nothing is consumed: the whole is handed on.
@@ -14,12 +18,14 @@ export class FirstBytes<Verdict> implements Stage, TimerOwner {
   readonly active = 1;
   readonly #judge: (bytes: Buffer) => Verdict | null;
   readonly #settle: (verdict: Verdict | null, bytes: Buffer, ended: boolean) => void;
+  readonly #clock: Clock;
   readonly #wheel: TimerWheel;
+  readonly #patient: boolean;
   readonly #timer = new WheelTimer(this);
   #bytes: Buffer = EMPTY;
   #done = false;
 
-  /** `timeoutMs`: Infinity to wait as long as it takes. */
+  /** `timeoutMs`: Infinity to wait for the first byte as long as it takes. */
   constructor(
     clock: Clock,
     wheel: TimerWheel,
@@ -29,12 +35,15 @@ export class FirstBytes<Verdict> implements Stage, TimerOwner {
   ) {
     this.#judge = judge;
     this.#settle = settle;
+    this.#clock = clock;
     this.#wheel = wheel;
-    wheel.set(this.#timer, clock.now() + timeoutMs);
+    this.#patient = timeoutMs === Number.POSITIVE_INFINITY;
+    wheel.set(this.#timer, clock.now() + Math.min(timeoutMs, SILENT_MS));
   }
 
   receive(bytes: Buffer): void {
     if (this.#done) return;
+    if (this.#patient && this.#bytes.length === 0) this.#wheel.set(this.#timer, this.#clock.now() + BEGUN_MS);
     this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
     const verdict = this.#judge(this.#bytes);
     if (verdict !== null || this.#bytes.length >= MAX_BYTES) return this.#end(verdict, false);

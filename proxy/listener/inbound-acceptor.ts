@@ -150,6 +150,7 @@ class InboundConnection {
     const http = protocol === 'http' || protocol === 'http2' || protocol === 'grpc';
     if (verdict === 'mesh') return this.#secure(bytes, Object.values(meshAlpn));
     if (verdict === 'tls' && http) return this.#secure(bytes, HTTP_ALPN);
+    if (http && bytes.length === 0) return this.#connection.end();
     const isHttp = verdict === 'http1' || verdict === 'http2' || (http && bytes.length > 0);
     if (mtls === 'strict') {
       if (isHttp)

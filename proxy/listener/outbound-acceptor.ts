@@ -151,6 +151,8 @@ export class OutboundAcceptor implements RequestHandler {
         const options = { version, scheme: 'http', trusted: false, context } as const;
         connection.serve(serveHttp(codecs, connection.transport, this, options), bytes);
         if (ended) connection.receiveEnd();
+      } else if (declared) {
+        connection.end();
       } else if (destination === null || destination.cluster === null) {
         connection.refuse();
       } else {

@@ -6,6 +6,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
+import { connect as connectTls } from 'node:tls';
 import {
   type Client,
   credentials,
@@ -157,6 +158,26 @@ test('an HTTP/1.1 client reaches an HTTP/2 application', async () => {
   });
   const port = await orders(testMesh(), 'mesh', app);
   expect((await call(port, { path: '/x' })).body).toBe('GET /x');
+});
+
+test('a client of the mesh without a sidecar is let in by its certificate, where HTTP is declared', async () => {
+  const app = await http2App((stream, headers) => {
+    stream.respond({ ':status': 200 });
+    stream.end([headers['x-forwarded-client-cert'], headers['tulle-version']].map(String).join(' '));
+  });
+  const mesh = testMesh();
+  const { port } = await mesh.server(app, { protocol: 'grpc', mtls: 'strict' });
+  const tls = { ca: mesh.authority.pem, checkServerIdentity: () => undefined };
+  const peer = 'spiffe://cluster.local/ns/shop/sa/proxyless';
+  const known = connect(`https://127.0.0.1:${port}`, { ...tls, ...mesh.authority.issue(peer) });
+  onEnd(() => known.destroy());
+  // It is no sidecar, so what it says in the name of one does not count.
+  const { body } = await answer(known.request({ ':path': '/', 'tulle-version': '1.1', 'tulle-source': 'x' }));
+  expect(body).toBe(`By=${SERVER_ID};URI=${peer} undefined`);
+  const unknown = connectTls({ port, host: '127.0.0.1', ALPNProtocols: ['h2'], ...tls });
+  onEnd(() => unknown.destroy());
+  const error = await new Promise<NodeJS.ErrnoException>(resolve => unknown.on('error', resolve));
+  expect(error.code).toBe('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED');
 });
 
 // A gRPC service of raw bytes needs no generated code.

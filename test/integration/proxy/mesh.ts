@@ -36,6 +36,7 @@ export class TestMesh {
       identity?: TestIdentity;
       listeners?: readonly { host: string; targetPort: number }[];
       detectTimeoutMs?: number;
+      maxConnections?: number;
     } = {},
   ): Promise<Sidecar> {
     const identity = options.identity ?? TestIdentity.create(this.authority, CLIENT_ID);
@@ -53,7 +54,7 @@ export class TestMesh {
       expand: host => host,
       detectTimeoutMs: options.detectTimeoutMs ?? 1000,
       connectTimeoutMs: 1000,
-      maxConnections: 10_000,
+      maxConnections: options.maxConnections ?? 10_000,
     });
     await stack.listen();
     this.#stacks.push(stack);

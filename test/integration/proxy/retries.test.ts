@@ -340,6 +340,22 @@ describe('identity', () => {
     expect((await call(meshed.port)).body).toBe('reached');
   });
 
+  test('a connection ends with the certificate, and a new one brings traffic back', async () => {
+    const mesh = testMesh();
+    const app = await httpApp((_req, res) => res.end('ok'));
+    const identity = TestIdentity.create(mesh.authority, SERVER_ID, { lifeMs: 2500 });
+    const server = await mesh.server(app, { identity });
+    const client = await mesh.orders([cluster('orders', [endpoint(server.port, { identity: SERVER_ID })])]);
+    expect((await call(client.port)).status).toBe(200);
+    await eventually(
+      () => server.stack.statistics.connections === 0 && client.stack.statistics.upstreamConnections === 0,
+    );
+    const expired = await call(client.port);
+    expect([expired.status, code(expired.headers)]).toEqual([503, 'PEER_IDENTITY']);
+    identity.renew(mesh.authority, SERVER_ID);
+    expect((await call(client.port)).status).toBe(200);
+  });
+
   test('a new certificate replaces the connections without a failure', async () => {
     const mesh = testMesh();
     const good = await replica(mesh, 'good');

@@ -293,3 +293,32 @@ describe('the proxy port', () => {
     expect((await call(proxy.port, { path: '/', host: `127.0.0.1:${proxy.port}` })).status).toBe(508);
   });
 });
+
+test('connections beyond the limit are refused, and those below it are served', async () => {
+  const app = await httpApp((_req, res) => res.end('ok'));
+  const client = await testMesh().orders([cluster('orders', [endpoint(app)])], {
+    client: { maxConnections: 2 },
+  });
+  const [one, two] = [new TcpClient(client.port), new TcpClient(client.port)];
+  await eventually(() => client.stack.statistics.connections === 2);
+  const three = new TcpClient(client.port);
+  await three.until(() => three.closed);
+  expect(three.error?.code).toBe('ECONNRESET');
+  for (const tcp of [one, two]) {
+    tcp.socket.write('GET / HTTP/1.1\r\nhost: orders\r\n\r\n');
+    await tcp.until(() => tcp.text.endsWith('ok'));
+  }
+});
+
+test('a connection that says nothing and ends is ended', async () => {
+  const app = await httpApp((_req, res) => res.end('ok'));
+  const mesh = testMesh();
+  const server = await mesh.server(app, { protocol: 'http' });
+  const client = await mesh.orders([cluster('orders', [endpoint(app)])]);
+  for (const port of [server.port, client.port]) {
+    const tcp = new TcpClient(port);
+    tcp.socket.end();
+    await tcp.until(() => tcp.ended);
+  }
+  await eventually(() => server.stack.statistics.connections + client.stack.statistics.connections === 0);
+});
