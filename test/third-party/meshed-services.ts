@@ -10,6 +10,7 @@ import { applicationPort, freeNetwork, type Pod, World } from '../../cli/demo/wo
 import { type Authority, readAuthority } from '../../control-plane/identity/authority.ts';
 import { type Backend, grpcBackend, httpBackend } from './backend.ts';
 import { freePort } from './envoy-process.ts';
+import { knownEndpoints } from './known-endpoints.ts';
 
 export interface MeshedServices {
   /** Of the control plane's ADS on 127.0.0.1, without TLS. */
@@ -44,6 +45,11 @@ export async function startMeshedServices(): Promise<MeshedServices> {
   try {
     await world.start();
     for (const pod of world.pods) applications.push(await startApplication(pod));
+    await knownEndpoints(controlPort, [
+      'service/shop/echo:7000',
+      'service/shop/web:80',
+      'service/vault/secrets:7000',
+    ]);
     return {
       controlPort,
       authority: authorityIn(world),
