@@ -33,6 +33,9 @@ const controlPlaneCluster: readonly Rule[] = [
     resources: routes.map(route => `${route}/status`),
     verbs: ['patch', 'update'],
   },
+  // The name of an object that is being created is not known when the right is checked.
+  { apiGroups: ['gateway.networking.x-k8s.io'], resources: ['xmeshes'], verbs: ['create', 'get', 'list'] },
+  { apiGroups: ['gateway.networking.x-k8s.io'], resources: ['xmeshes/status'], verbs: ['update'] },
   { apiGroups: ['split.smi-spec.io'], resources: ['trafficsplits'], verbs: read },
   { apiGroups: ['specs.smi-spec.io'], resources: ['httproutegroups'], verbs: read },
   { apiGroups: ['tulle.dev'], resources: policies, verbs: read },
@@ -42,7 +45,6 @@ const controlPlaneCluster: readonly Rule[] = [
     verbs: ['patch', 'update'],
   },
   { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
-  // The name of an object that is being created is not known when the right is checked.
   { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
   { apiGroups: [''], resources: ['configmaps'], resourceNames: [trustBundleName], verbs: ['get', 'update'] },
   { apiGroups: ['', 'events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] },

@@ -1,4 +1,6 @@
-import { authoritySecretName } from '../../api/installation.ts';
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { authoritySecretName, controlPlaneName } from '../../api/installation.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ApiClient } from '../../runtime/kubernetes/api-client.ts';
@@ -10,6 +12,7 @@ import { secretStore } from '../identity/secret-store.ts';
 import type { RecordStore } from '../model/store.ts';
 import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
 import { TrustBundlePublisher } from '../sources/kubernetes/trust-bundle.ts';
+import { startStatus } from '../status/status.ts';
 import type { Mode } from './mode.ts';
 
 /** A mesh from a cluster: objects, authority, tokens and roots go through the API server. */
@@ -28,11 +31,23 @@ export async function kubernetesMode(
     log,
   });
   let publisher: TrustBundlePublisher | null = null;
+  let status: { stop(): Promise<void> } | null = null;
   return {
     authority: secretStore(api, settings.namespace, authoritySecretName),
     reviewer: kubernetesReviewer(api),
     start() {
       source.start();
+      status = startStatus({
+        api,
+        store,
+        namespace: settings.namespace,
+        leaseName: controlPlaneName,
+        // A pod that starts again has the same name.
+        identity: `${hostname()}_${randomUUID()}`,
+        clock: systemClock,
+        random: Math.random,
+        log,
+      });
       return Promise.resolve();
     },
     publishRoots(bundle) {
@@ -44,6 +59,7 @@ export async function kubernetesMode(
     },
     async stop() {
       publisher?.stop();
+      await status?.stop();
       await source.stop();
       await api.close();
     },

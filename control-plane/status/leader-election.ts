@@ -49,6 +49,8 @@ export class LeaderElection {
   #leading = false;
   /** Clock time at which leading ends without another renewal. */
   #deadline = 0;
+  /** Only the first failure of several is a warning. */
+  #failing = false;
   /** The version that was seen last, and when it was first seen. */
   #observed = { version: '', at: 0 };
 
@@ -86,8 +88,13 @@ export class LeaderElection {
         this.#extend(began);
         this.#lead(this.#options.clock.now() < this.#deadline);
       } else this.#lead(false);
+      this.#failing = false;
     } catch (error) {
-      this.#options.log.warn({ err: error }, 'lease not read or written; it is tried again');
+      this.#options.log[this.#failing ? 'debug' : 'warn'](
+        { err: error },
+        'lease not read or written; it is tried again',
+      );
+      this.#failing = true;
       // Another has written what we wanted to: whoever it was, it was not us.
       if (error instanceof ApiError && error.status === 409) this.#lead(false);
     }

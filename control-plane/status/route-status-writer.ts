@@ -1,0 +1,250 @@
+/**
+ * Writes the status of routes, on the leader only. It looks at all routes when it begins to lead and now and then after
+ * that, and in between at those that changed in the mesh. What is right already is not written, so that a steady cluster
+ * sees no write. One object at a time, at a limited rate; one that fails does not hold up the others.
+ */
+import { Backoff } from '../../runtime/backoff.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Mesh, MeshStore, Route } from '../model/model.ts';
+import { kindDefinitions } from '../sources/convert/convert.ts';
+import { collectionPath } from '../sources/kubernetes/collection-path.ts';
+import { timestamp } from './condition.ts';
+import { mergeParents, type ParentStatus, wantedParents } from './route-status.ts';
+
+const kinds = ['HTTPRoute', 'GRPCRoute'] as const;
+type RouteKind = (typeof kinds)[number];
+
+interface RouteObject {
+  readonly metadata: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+    readonly generation: number;
+  };
+  readonly status?: { readonly parents?: readonly ParentStatus[] };
+}
+
+interface RouteList {
+  readonly metadata: { readonly continue?: string };
+  readonly items: readonly RouteObject[];
+}
+
+export interface RouteStatusWriterOptions {
+  readonly api: Pick<ApiClient, 'get' | 'replace'>;
+  readonly store: MeshStore;
+  /** Asked before each write. */
+  readonly isLeader: () => boolean;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  /** Objects read and written per second, after a burst of as many. Default 20. */
+  readonly perSecond?: number;
+  /** Milliseconds after which all routes are looked at again. Default 300000. */
+  readonly recheckMs?: number;
+}
+
+/** Objects of one page of a list. */
+const PAGE = 500;
+
+export class RouteStatusWriter {
+  readonly #options: Required<RouteStatusWriterOptions>;
+  readonly #unsubscribe: () => void;
+  /** Routes to look at, `<kind>/<namespace>/<name>`. */
+  readonly #queue = new Set<string>();
+  readonly #retries = new Map<string, { backoff: Backoff; cancel: () => void }>();
+  readonly #lookBackoff: Backoff;
+  /** Routes of the mesh that was looked at last; null: everything is to be looked at. */
+  #seen: ReadonlyMap<string, Route> | null = null;
+  /** Collections as the API server serves them at the moment. */
+  #paths = new Map<RouteKind, string>();
+  /** When the next object may be looked at, if there had been no burst. */
+  #nextAt = 0;
+  #busy: Promise<void> | null = null;
+  #stopped = false;
+  #cancelTimer: (() => void) | null = null;
+  #cancelRecheck: () => void = () => {};
+
+  constructor(options: RouteStatusWriterOptions) {
+    this.#options = { perSecond: 20, recheckMs: 300_000, ...options };
+    this.#lookBackoff = new Backoff(500, 30_000, options.random);
+    this.#unsubscribe = this.#options.store.subscribe(mesh => this.#noteChanges(mesh));
+    this.#recheck();
+  }
+
+  /** To be called when leading begins or ends: the leader before may have left anything. */
+  leadershipChanged(): void {
+    this.#seen = null;
+    this.#queue.clear();
+    for (const { cancel } of this.#retries.values()) cancel();
+    this.#retries.clear();
+    this.#wake();
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#unsubscribe();
+    this.#cancelTimer?.();
+    this.#cancelRecheck();
+    for (const { cancel } of this.#retries.values()) cancel();
+    await this.#busy;
+  }
+
+  #recheck(): void {
+    this.#cancelRecheck = this.#options.clock.after(this.#options.recheckMs, () => {
+      this.#seen = null;
+      this.#wake();
+      this.#recheck();
+    });
+  }
+
+  /** Records are the same object as long as nothing about them changes. */
+  #noteChanges({ routes }: Mesh): void {
+    if (this.#seen !== null && this.#seen !== routes) {
+      for (const [id, route] of routes) if (this.#seen.get(id) !== route) this.#add(id);
+      for (const id of this.#seen.keys()) if (!routes.has(id)) this.#add(id);
+      this.#seen = routes;
+    }
+    this.#wake();
+  }
+
+  #add(id: string): void {
+    this.#retries.get(id)?.cancel();
+    if (kindOf(id) !== undefined) this.#queue.add(id);
+  }
+
+  #wake(ms = 0): void {
+    const { clock, isLeader, store } = this.#options;
+    if (this.#stopped || this.#busy !== null || this.#cancelTimer !== null) return;
+    if (!isLeader() || store.current === null) return;
+    if (this.#seen !== null && this.#queue.size === 0) return;
+    this.#cancelTimer = clock.after(Math.max(ms, this.#pause()), () => {
+      this.#cancelTimer = null;
+      this.#busy = this.#step();
+    });
+  }
+
+  /** Milliseconds until the rate allows one more. */
+  #pause(): number {
+    const { clock } = this.#options;
+    // A burst of one second's worth.
+    this.#nextAt = Math.max(this.#nextAt, clock.now() - 1000);
+    return Math.max(0, this.#nextAt - clock.now());
+  }
+
+  /** One look at everything or at one object; never rejects. */
+  async #step(): Promise<void> {
+    this.#nextAt += 1000 / this.#options.perSecond;
+    let delay = 0;
+    if (this.#seen === null) delay = await this.#lookAtAll();
+    else {
+      const [id] = this.#queue;
+      if (id !== undefined) {
+        this.#queue.delete(id);
+        await this.#lookAt(id);
+      }
+    }
+    this.#busy = null;
+    this.#wake(delay);
+  }
+
+  /** Queues every route whose status is not right. Answers milliseconds to wait before it is tried again. */
+  async #lookAtAll(): Promise<number> {
+    const { store, log } = this.#options;
+    // Before the lists: what changes while they are read is noted.
+    this.#seen = store.current?.routes ?? null;
+    this.#paths = new Map();
+    try {
+      for (const kind of kinds)
+        for (const object of await this.#list(kind)) {
+          const id = `${kind}/${object.metadata.namespace}/${object.metadata.name}`;
+          if (this.#merge(id, object) !== null) this.#add(id);
+        }
+      this.#lookBackoff.reset();
+      return 0;
+    } catch (error) {
+      this.#seen = null;
+      log.warn({ err: error }, 'routes not listed for their status; it is tried again');
+      return this.#lookBackoff.next();
+    }
+  }
+
+  async #list(kind: RouteKind): Promise<RouteObject[]> {
+    const { api } = this.#options;
+    const path = await collectionPath(api, kindDefinitions[kind]);
+    if (path === null) return [];
+    this.#paths.set(kind, path);
+    const objects: RouteObject[] = [];
+    let from = '';
+    do {
+      const query = `limit=${PAGE}${from === '' ? '' : `&continue=${encodeURIComponent(from)}`}`;
+      const page = await api.get<RouteList>(`${path}?${query}`).catch(orAbsent);
+      objects.push(...(page?.items ?? []));
+      from = page?.metadata.continue ?? '';
+    } while (from !== '');
+    return objects;
+  }
+
+  /** `status.parents` that the object should have; null if nothing is to be written. */
+  #merge(id: string, { metadata, status }: RouteObject): ParentStatus[] | null {
+    const { store, clock } = this.#options;
+    const route = store.current?.routes.get(id);
+    // The mesh does not know this version yet, or has rejected it and holds the one before.
+    if (route !== undefined && (route.uid !== metadata.uid || route.generation !== metadata.generation))
+      return null;
+    const wanted = route === undefined ? [] : wantedParents(route);
+    return mergeParents(status?.parents ?? [], wanted, metadata.namespace, timestamp(clock.unix()));
+  }
+
+  async #lookAt(id: string): Promise<void> {
+    const { log } = this.#options;
+    try {
+      await this.#write(id).catch(orAbsent);
+      this.#retries.delete(id);
+    } catch (error) {
+      // Somebody else has written: what there is to write is found out anew, at once.
+      if (error instanceof ApiError && error.status === 409) this.#add(id);
+      else {
+        log.warn({ subject: id, err: error }, 'status of a route not written; it is tried again');
+        this.#retry(id);
+      }
+    }
+  }
+
+  #retry(id: string): void {
+    const { clock, random } = this.#options;
+    const backoff = this.#retries.get(id)?.backoff ?? new Backoff(500, 30_000, random);
+    const cancel = clock.after(backoff.next(), () => {
+      this.#add(id);
+      this.#wake();
+    });
+    this.#retries.set(id, { backoff, cancel });
+  }
+
+  async #write(id: string): Promise<void> {
+    const { api, isLeader, log } = this.#options;
+    const [kind, namespace, name] = id.split('/') as [RouteKind, string, string];
+    const collection = this.#paths.get(kind) ?? (await collectionPath(api, kindDefinitions[kind]));
+    if (collection === null) return;
+    this.#paths.set(kind, collection);
+    const path = `${collection.replace(/\/[^/]+$/, '')}/namespaces/${namespace}/${kindDefinitions[kind].plural}/${name}`;
+    const object = await api.get<RouteObject>(path);
+    const parents = this.#merge(id, object);
+    if (parents === null || !isLeader() || this.#stopped) return;
+    // With the resourceVersion that was read: whoever has written in between is not overwritten.
+    await api.replace(`${path}/status`, { ...object, status: { ...object.status, parents } });
+    log.debug({ subject: id }, 'status of a route written');
+  }
+}
+
+function kindOf(id: string): RouteKind | undefined {
+  return kinds.find(kind => id.startsWith(`${kind}/`));
+}
+
+/** What goes while it is looked at has no status. */
+function orAbsent(error: unknown): null {
+  if (error instanceof ApiError && error.status === 404) return null;
+  throw error;
+}

@@ -1,0 +1,385 @@
+/**
+ * Status of routes and of the mesh, and the election of who writes it, against the API server that KUBECONFIG names. Only
+ * objects of this test's namespace are written, as others may use the cluster at the same time.
+ */
+import { randomBytes } from 'node:crypto';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import type { Mesh } from '../../control-plane/model/model.ts';
+import { RecordStore } from '../../control-plane/model/store.ts';
+import { KubernetesSource } from '../../control-plane/sources/kubernetes/kubernetes-source.ts';
+import type { Condition } from '../../control-plane/status/condition.ts';
+import { LeaderElection } from '../../control-plane/status/leader-election.ts';
+import { supportedFeatures, writeMeshStatus } from '../../control-plane/status/mesh-status.ts';
+import { controllerName, type ParentStatus } from '../../control-plane/status/route-status.ts';
+import { RouteStatusWriter } from '../../control-plane/status/route-status-writer.ts';
+import { startStatus } from '../../control-plane/status/status.ts';
+import { ManualClock, systemClock } from '../../runtime/clock.ts';
+import { ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
+import { findCredentials } from '../../runtime/kubernetes/credentials.ts';
+import { createLogger } from '../../runtime/log.ts';
+
+const { KUBECONFIG = '' } = process.env;
+if (KUBECONFIG === '') console.log('skipped: status-kubernetes needs a cluster; set KUBECONFIG');
+const onCluster = test.skipIf(KUBECONFIG === '');
+
+const log = createLogger('test', process.env.TULLE_TEST_LOG ?? 'silent');
+const namespace = `tulle-status-${randomBytes(3).toString('hex')}`;
+const routes = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes`;
+const services = `/api/v1/namespaces/${namespace}/services`;
+const leases = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
+const meshes = '/apis/gateway.networking.x-k8s.io/v1alpha1/xmeshes';
+const wait = { timeout: 15_000 };
+const closers: (() => unknown)[] = [];
+let api: ApiClient;
+
+interface RouteObject {
+  metadata: { generation: number; resourceVersion: string };
+  spec: object;
+  status?: { parents: ParentStatus[] };
+}
+
+function served(path: string): Promise<boolean> {
+  return api.get(path).then(
+    () => true,
+    () => false,
+  );
+}
+
+function service(name: string, port = 80): object {
+  return { metadata: { name }, spec: { selector: { app: name }, ports: [{ port, name: 'http' }] } };
+}
+
+const parent = (name: string): object => ({ group: '', kind: 'Service', name });
+
+function route(name: string, backend: string, parents = [parent('web')]): object {
+  return {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'HTTPRoute',
+    metadata: { name },
+    spec: { parentRefs: parents, rules: [{ backendRefs: [{ name: backend, port: 80 }] }] },
+  };
+}
+
+const read = (name: string): Promise<RouteObject> => api.get<RouteObject>(`${routes}/${name}`);
+
+/** Ours as `type=status/reason` with the generation they are about. */
+async function conditions(name: string): Promise<string[]> {
+  const { status } = await read(name);
+  return (status?.parents ?? [])
+    .filter(entry => entry.controllerName === controllerName)
+    .flatMap(entry => entry.conditions ?? [])
+    .map(
+      ({ type, status, reason, observedGeneration }) => `${type}=${status}/${reason}@${observedGeneration}`,
+    );
+}
+
+const good = (generation: number): string[] => [
+  `Accepted=True/Accepted@${generation}`,
+  `ResolvedRefs=True/ResolvedRefs@${generation}`,
+];
+
+/** A store that follows the cluster. */
+async function follow(): Promise<RecordStore> {
+  const store = new RecordStore({
+    trustDomain: 'td',
+    clusterDomain: 'cluster.local',
+    defaultMtls: 'permissive',
+    clock: systemClock,
+    log,
+  });
+  const source = new KubernetesSource({ api, writer: store, clock: systemClock, random: Math.random, log });
+  source.start();
+  closers.push(() => source.stop());
+  await until(store, () => true);
+  return store;
+}
+
+function until(store: RecordStore, holds: (mesh: Mesh) => boolean): Promise<void> {
+  return vi.waitFor(() => {
+    if (store.current === null || !holds(store.current)) throw new Error('not yet');
+  }, wait);
+}
+
+/** A writer that leads, and the paths that it has written; `refuse` stands for an answer of the API server. */
+function write(
+  store: RecordStore,
+  options: { recheckMs?: number; leading?: () => boolean; beforeWrite?: () => Promise<void> } = {},
+): { writer: RouteStatusWriter; writes: string[]; lists: () => number } {
+  const writes: string[] = [];
+  let lists = 0;
+  const writer = new RouteStatusWriter({
+    api: {
+      get(path, signal) {
+        if (path.includes('/grpcroutes?')) lists++;
+        return api.get(path, signal);
+      },
+      async replace<T>(path: string, object: object): Promise<T> {
+        if (!path.includes(`/namespaces/${namespace}/`)) return object as T;
+        await options.beforeWrite?.();
+        const written = await api.replace<T>(path, object);
+        writes.push(path.replace(`${routes}/`, ''));
+        return written;
+      },
+    },
+    store,
+    isLeader: options.leading ?? (() => true),
+    clock: systemClock,
+    random: Math.random,
+    log,
+    ...(options.recheckMs === undefined ? {} : { recheckMs: options.recheckMs }),
+  });
+  closers.push(() => writer.stop());
+  writer.leadershipChanged();
+  return { writer, writes, lists: () => lists };
+}
+
+beforeAll(async () => {
+  if (KUBECONFIG === '') return;
+  api = new ApiClient(await findCredentials(process.env));
+  await api.create('/api/v1/namespaces', { metadata: { name: namespace } });
+  await api.create(services, service('web'));
+});
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+afterAll(async () => {
+  if (KUBECONFIG === '') return;
+  await api.delete(`/api/v1/namespaces/${namespace}`);
+  await api.close();
+});
+
+onCluster(
+  'status follows a route and what it refers to, and a steady cluster sees no write',
+  async context => {
+    context.skip(!(await served(routes)), 'the cluster has no CRD of HTTPRoute');
+    const store = await follow();
+    const { writes, lists } = write(store, { recheckMs: 200 });
+    await api.create(routes, route('a', 'v1'));
+    const missing = ['Accepted=True/Accepted@1', 'ResolvedRefs=False/BackendNotFound@1'];
+    await expect.poll(() => conditions('a'), wait).toEqual(missing);
+
+    const { status: before } = await read('a');
+    await api.create(services, service('v1'));
+    await expect.poll(() => conditions('a'), wait).toEqual(good(1));
+    const { status: after } = await read('a');
+    const times = (of: typeof before): string[] =>
+      (of?.parents[0].conditions ?? []).map((condition: Condition) => condition.lastTransitionTime);
+    expect(times(after)[0]).toBe(times(before)[0]);
+
+    const seen = lists();
+    await expect.poll(lists, wait).toBeGreaterThan(seen + 3);
+    expect(writes).toEqual(['a/status', 'a/status']);
+
+    const { spec } = await read('a');
+    await api.patch(`${routes}/a`, 'application/merge-patch+json', {
+      spec: { ...spec, parentRefs: [80, 9].map(port => ({ ...parent('web'), port })) },
+    });
+    await expect
+      .poll(() => conditions('a'), wait)
+      .toEqual([...good(2), 'Accepted=False/NoMatchingParent@2', 'ResolvedRefs=True/ResolvedRefs@2']);
+    // Somebody takes it away; the next look puts it right.
+    await api.patch(`${routes}/a/status`, 'application/merge-patch+json', { status: { parents: [] } });
+    await expect.poll(() => conditions('a'), wait).toHaveLength(4);
+    await api.delete(`${services}/web`);
+    await expect.poll(() => conditions('a'), wait).toEqual([]);
+    await api.create(services, service('web'));
+    await api.delete(`${routes}/a`);
+  },
+);
+
+onCluster(
+  'what others wrote stays, what an earlier leader left goes, and a conflict is tried again',
+  async context => {
+    context.skip(!(await served(routes)), 'the cluster has no CRD of HTTPRoute');
+    const foreign = {
+      parentRef: { group: 'gateway.networking.k8s.io', kind: 'Gateway', name: 'g' },
+      controllerName: 'example.com/gateway',
+      conditions: [
+        {
+          type: 'Accepted',
+          status: 'True',
+          reason: 'Accepted',
+          message: '',
+          lastTransitionTime: '2026-01-01T00:00:00Z',
+        },
+      ],
+    };
+    const stale = { ...foreign, parentRef: parent('web'), controllerName };
+    for (const [name, parents] of [
+      ['b', [parent('web')]],
+      ['c', [{ kind: 'Gateway', name: 'g' }]],
+    ] as const) {
+      await api.create(routes, route(name, 'web', [...parents]));
+      await api.patch(`${routes}/${name}/status`, 'application/merge-patch+json', {
+        status: { parents: [foreign, { ...stale, parentRef: parent('gone') }] },
+      });
+    }
+    const store = await follow();
+    await until(store, mesh => mesh.routes.has(`HTTPRoute/${namespace}/b`));
+    let conflicts = 0;
+    const { writes } = write(store, {
+      async beforeWrite() {
+        if (conflicts++ === 0)
+          for (const name of ['b', 'c'])
+            await api.patch(`${routes}/${name}`, 'application/merge-patch+json', {
+              metadata: { labels: { touched: 'yes' } },
+            });
+      },
+    });
+    await expect.poll(() => [...writes].sort(), wait).toEqual(['b/status', 'c/status']);
+    expect(conflicts).toBe(3);
+    expect(await conditions('b')).toEqual(good(1));
+    expect((await read('b')).status?.parents).toMatchObject([foreign, { parentRef: parent('web') }]);
+    expect((await read('c')).status?.parents).toEqual([foreign]);
+  },
+);
+
+onCluster('who does not lead writes nothing, and begins when it leads', async context => {
+  context.skip(!(await served(routes)), 'the cluster has no CRD of HTTPRoute');
+  const store = await follow();
+  let leading = false;
+  const { writer, writes, lists } = write(store, { leading: () => leading });
+  await api.create(routes, route('d', 'web'));
+  await until(store, mesh => mesh.routes.has(`HTTPRoute/${namespace}/d`));
+  expect([writes, lists()]).toEqual([[], 0]);
+  leading = true;
+  writer.leadershipChanged();
+  await expect.poll(() => conditions('d'), wait).toEqual(good(1));
+});
+
+onCluster(
+  'one of two replicas holds the Lease, and the other takes it when it is given up or left',
+  async () => {
+    const clock = new ManualClock(Date.now());
+    const candidate = (identity: string): LeaderElection => {
+      const election = new LeaderElection({
+        api,
+        namespace,
+        name: 'leader',
+        identity,
+        clock,
+        log,
+        onChange: () => {},
+      });
+      election.start();
+      return election;
+    };
+    const holder = async (): Promise<unknown> =>
+      (await api.get<{ spec: { holderIdentity: string } }>(`${leases}/leader`)).spec.holderIdentity;
+    /** Time goes on as fast as requests are answered, until the one leads. */
+    const leads = (election: LeaderElection): Promise<void> =>
+      vi.waitFor(
+        () => {
+          if (election.leading) return;
+          clock.advance(1000);
+          throw new Error('not yet');
+        },
+        { timeout: 15_000, interval: 50 },
+      );
+    const a = candidate('a');
+    await leads(a);
+    const b = candidate('b');
+    expect(await holder()).toBe('a');
+    await a.stop();
+    await leads(b);
+    expect(await holder()).toBe('b');
+    // As if it had crashed: it no longer renews.
+    const lease = await api.get<{ metadata: object; spec: object }>(`${leases}/leader`);
+    await b.stop();
+    await api.patch(`${leases}/leader`, 'application/merge-patch+json', { spec: lease.spec });
+    const c = candidate('c');
+    await vi.waitFor(async () => expect(await holder()).toBe('b'), wait);
+    await leads(c);
+    expect(await holder()).toBe('c');
+    await c.stop();
+    expect(await holder()).toBe('');
+  },
+);
+
+onCluster('replicas together: one leads and writes; when it stops, the other goes on', async context => {
+  context.skip(!(await served(routes)), 'the cluster has no CRD of HTTPRoute');
+  const store = await follow();
+  await until(store, mesh => mesh.services.has(`${namespace}/web`));
+  const writers: string[] = [];
+  const replica = (identity: string): { stop(): Promise<void> } => {
+    const status = startStatus({
+      api: {
+        // The XMesh is of the whole cluster, and has a test of its own.
+        get: (path, signal) =>
+          path.startsWith(meshes)
+            ? Promise.reject(new ApiError('GET', path, 404, 'not found'))
+            : api.get(path, signal),
+        create: (path, object) => api.create(path, object),
+        replace<T>(path: string, object: object): Promise<T> {
+          if (!path.includes(`/namespaces/${namespace}/`)) return Promise.resolve(object as T);
+          if (path.endsWith('/status')) writers.push(identity);
+          return api.replace<T>(path, object);
+        },
+      },
+      store,
+      namespace,
+      leaseName: 'replicas',
+      identity,
+      clock: systemClock,
+      random: Math.random,
+      log,
+    });
+    closers.push(() => status.stop());
+    return status;
+  };
+  const first = replica('first');
+  await vi.waitFor(() => api.get(`${leases}/replicas`), wait);
+  replica('second');
+  await api.create(routes, route('e', 'web'));
+  await expect.poll(() => conditions('e'), wait).toEqual(good(1));
+  await first.stop();
+  await api.patch(`${routes}/e`, 'application/merge-patch+json', {
+    spec: { hostnames: ['a.example'] },
+  });
+  await expect.poll(() => conditions('e'), wait).toEqual(good(2));
+  expect([...new Set(writers)]).toEqual(['first', 'second']);
+});
+
+onCluster('the XMesh is made, filled and then left alone', async context => {
+  context.skip(!(await served(meshes)), 'the cluster has no CRD of XMesh');
+  const before = await api.get<{ items: unknown[] }>(meshes);
+  context.skip(before.items.length > 0, 'the cluster has an XMesh already');
+  closers.push(() => api.delete(`${meshes}/tulle`).catch(() => undefined));
+  await writeMeshStatus(api, Date.now(), log);
+  type Mesh = {
+    metadata: { resourceVersion: string };
+    status: { conditions: Condition[]; supportedFeatures: object[] };
+  };
+  const mesh = await api.get<Mesh>(`${meshes}/tulle`);
+  expect(mesh.status.conditions).toMatchObject([
+    { type: 'Accepted', status: 'True', reason: 'Accepted', observedGeneration: 1 },
+  ]);
+  expect(mesh.status.supportedFeatures).toEqual(supportedFeatures.map(name => ({ name })));
+  await writeMeshStatus(api, Date.now() + 60_000, log);
+  expect((await api.get<Mesh>(`${meshes}/tulle`)).metadata.resourceVersion).toBe(
+    mesh.metadata.resourceVersion,
+  );
+  await api.patch(`${meshes}/tulle`, 'application/merge-patch+json', {
+    spec: { parametersRef: { group: '', kind: 'ConfigMap', name: 'x', namespace } },
+  });
+  await writeMeshStatus(api, Date.now(), log);
+  expect((await api.get<Mesh>(`${meshes}/tulle`)).status.conditions).toMatchObject([
+    { type: 'Accepted', status: 'False', reason: 'InvalidParameters', observedGeneration: 2 },
+  ]);
+});
+
+onCluster('without the CRD of XMesh nothing is done', async () => {
+  const calls: string[] = [];
+  await writeMeshStatus(
+    {
+      get: path => Promise.reject(new ApiError('GET', path, 404, 'not found')),
+      create: path => Promise.reject(new Error(`create ${calls.push(path)}`)),
+      replace: path => Promise.reject(new Error(`replace ${calls.push(path)}`)),
+    },
+    0,
+    log,
+  );
+  expect(calls).toEqual([]);
+});
