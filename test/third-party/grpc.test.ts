@@ -80,11 +80,14 @@ describe.each(clientNames)('%s', name => {
     store.set(parts(0, 100));
     const seen: string[] = [];
     await expect
-      .poll(async () => {
-        const last = await lines(50);
-        seen.push(...last);
-        return last.every(line => line === 'ok two');
-      })
+      .poll(
+        async () => {
+          const last = await lines(50);
+          seen.push(...last);
+          return last.every(line => line === 'ok two');
+        },
+        { timeout: 20_000 },
+      )
       .toBe(true);
     expect(seen.filter(line => !line.startsWith('ok '))).toEqual([]);
     expect(await server.metric('tulle_xds_nacks_total')).toBe(0);
@@ -142,7 +145,9 @@ describe.each(clientNames)('%s', name => {
     store.set(meshed('somebody-else'));
     const running = client;
     await expect
-      .poll(() => running.lines.splice(0).some(line => /^error (14|UNAVAILABLE)/.test(line)))
+      .poll(() => running.lines.splice(0).some(line => /^error (14|UNAVAILABLE)/.test(line)), {
+        timeout: 20_000,
+      })
       .toBe(true);
     expect(await server.metric('tulle_xds_nacks_total')).toBe(0);
     await secure.close();

@@ -17,6 +17,8 @@ import { findPython } from './python.ts';
 import { certify } from './workload-certificate.ts';
 
 const CALLS = 20;
+/** It takes 3 s; a machine may be busy. */
+const START_MS = 120_000;
 const PLAINTEXT = { response_code: '200', connection_security_policy: 'none', source_principal: 'unknown' };
 const GRPC = { request_protocol: 'grpc', grpc_response_status: '0' };
 const CALLER = 'spiffe://cluster.local/ns/default/sa/client';
@@ -27,7 +29,7 @@ const SECRETS = 'secrets.vault.svc.cluster.local';
 let mesh: MeshedServices;
 beforeAll(async () => {
   mesh = await startMeshedServices();
-});
+}, START_MS);
 afterAll(() => mesh?.stop());
 
 describe.each(clientNames)('%s', name => {
@@ -40,7 +42,9 @@ describe.each(clientNames)('%s', name => {
     const before = await mesh.served('echo', labels);
     client = startClient(name, 'call', [`xds:///${ECHO}:7000`], bootstrapOf(mesh.controlPort));
     expect(new Set(await linesOf(client, CALLS))).toEqual(new Set(['ok echo']));
-    await expect.poll(() => mesh.served('echo', labels)).toBeGreaterThanOrEqual(before + CALLS);
+    await expect
+      .poll(() => mesh.served('echo', labels), { timeout: 20_000 })
+      .toBeGreaterThanOrEqual(before + CALLS);
   });
 
   it('calls it with mTLS, and the application learns who calls', async context => {
@@ -61,7 +65,9 @@ describe.each(clientNames)('%s', name => {
     client = startClient(name, 'call-tls', targets, bootstrapOf(mesh.controlPort, secureMetadata, own));
     const answers = new Set(await linesOf(client, 2 * CALLS));
     expect(answers).toEqual(new Set([`ok echo for ${CALLER}`, `ok secrets for ${CALLER}`]));
-    await expect.poll(() => mesh.served('echo', labels)).toBeGreaterThanOrEqual(before + CALLS);
+    await expect
+      .poll(() => mesh.served('echo', labels), { timeout: 20_000 })
+      .toBeGreaterThanOrEqual(before + CALLS);
   });
 
   it('is refused in plaintext where mTLS is required', async context => {
@@ -107,12 +113,12 @@ describe.skipIf(python.kind === 'missing').each(['DELTA_GRPC', 'GRPC'] as const)
       expect(seen).toMatchObject({ name: 'web', path: '/cart?of=1' });
       expect(seen.headers).not.toHaveProperty('x-forwarded-client-cert');
     }
-    await expect.poll(() => mesh.served('web', http)).toBe(before + CALLS);
+    await expect.poll(() => mesh.served('web', http), { timeout: 20_000 }).toBe(before + CALLS);
 
     const grpc = { ...PLAINTEXT, ...GRPC, destination_service: ECHO };
     const beforeGrpc = await mesh.served('echo', grpc);
     expect(await say(envoy.port, 'echo.shop:7000')).toBe('echo');
-    await expect.poll(() => mesh.served('echo', grpc)).toBe(beforeGrpc + 1);
+    await expect.poll(() => mesh.served('echo', grpc), { timeout: 20_000 }).toBe(beforeGrpc + 1);
   });
 });
 
