@@ -180,6 +180,23 @@ test('a client of the mesh without a sidecar is let in by its certificate, where
   expect(error.code).toBe('ERR_SSL_TLSV13_ALERT_CERTIFICATE_REQUIRED');
 });
 
+test('the connection of such a client ends with its certificate', async () => {
+  const app = await http2App(stream => stream.respond({ ':status': 200 }, { endStream: true }));
+  const mesh = testMesh();
+  const { port } = await mesh.server(app, { protocol: 'grpc' });
+  const brief = mesh.authority.issue('spiffe://cluster.local/ns/shop/sa/brief', { lifeMs: 1500 });
+  const client = connect(`https://127.0.0.1:${port}`, {
+    ca: mesh.authority.pem,
+    checkServerIdentity: () => undefined,
+    ...brief,
+  });
+  onEnd(() => client.destroy());
+  client.on('error', () => {});
+  expect((await answer(client.request({ ':path': '/' }))).headers[':status']).toBe(200);
+  await new Promise(resolve => client.on('close', resolve));
+  expect(Date.now()).toBeGreaterThanOrEqual(brief.notAfter);
+});
+
 // A gRPC service of raw bytes needs no generated code.
 const raw = { serialize: (value: Buffer) => value, deserialize: (value: Buffer) => value };
 const method = (path: string, requestStream: boolean, responseStream: boolean) => ({
