@@ -55,15 +55,16 @@ export function shouldRetry(
   if (!attempt.replayable) return 'body';
   if (attempt.retryAfterMs > MAX_RETRY_AFTER_MS) return 'retry-after';
   if (now + Math.max(0, attempt.retryAfterMs) >= attempt.deadline) return 'deadline';
-  return isMove(attempt, safe, cluster) || hasRetryBudget(cluster) ? 'retry' : 'budget';
+  return isMove(attempt, cluster) || hasRetryBudget(cluster) ? 'retry' : 'budget';
 }
 
 /**
- * The first try elsewhere of a request that nobody has processed adds nothing to the load of the service, which the budget
- * is for. When a pod ends, a burst that is on its way to it would otherwise lose all that exceeds the budget.
+ * The first try of a request that nobody has processed on another endpoint, or on another connection where this one was
+ * refused, adds nothing to the load of the service, which the budget is for. When a pod ends, a burst that is on its way
+ * to it would otherwise lose all that exceeds the budget.
  */
-function isMove(attempt: FailedAttempt, safe: boolean, cluster: Cluster): boolean {
-  return safe && attempt.attempts === 1 && cluster.endpoints.length > 1;
+function isMove({ reason, attempts }: FailedAttempt, { endpoints }: Cluster): boolean {
+  return attempts === 1 && (reason === 'refused' || (reason === 'connect-failed' && endpoints.length > 1));
 }
 
 /** Counts a denial; 'not-retriable' is the usual answer of a request without retries and not counted. */
