@@ -13,7 +13,7 @@ import type { FieldLines, ResponseHead } from './stream.ts';
 import type { TimerWheel } from './timer-wheel.ts';
 
 /** Where connections come from; `proxy/upstream` implements it. */
-export interface ConnectionSource {
+interface ConnectionSource {
   acquire(
     cluster: Cluster,
     endpoint: Endpoint,

@@ -12,7 +12,7 @@ import type { EmptyClusters } from './empty-clusters.ts';
 import type { ResetReason } from './stream.ts';
 
 /** Where connections that carry bytes come from; `proxy/upstream` implements it. */
-export interface TcpSource {
+interface TcpSource {
   dialTcp(cluster: Cluster, endpoint: Endpoint, owner: DialOwner): Dial | null;
   /** Gives back the place of a connection that is gone. */
   releaseTcp(cluster: Cluster): void;
