@@ -12,6 +12,7 @@ import { secretStore } from '../identity/secret-store.ts';
 import type { RecordStore } from '../model/store.ts';
 import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
 import { TrustBundlePublisher } from '../sources/kubernetes/trust-bundle.ts';
+import { controllerName } from '../status/route-status.ts';
 import { startStatus } from '../status/status.ts';
 import type { Mode } from './mode.ts';
 
@@ -40,6 +41,7 @@ export async function kubernetesMode(
       status = startStatus({
         api,
         store,
+        controllerName,
         namespace: settings.namespace,
         leaseName: controlPlaneName,
         // A pod that starts again has the same name.

@@ -34,6 +34,8 @@ interface RouteList {
 export interface RouteStatusWriterOptions {
   readonly api: Pick<ApiClient, 'get' | 'replace'>;
   readonly store: MeshStore;
+  /** Whose entries are written (RouteParentStatus.controllerName). */
+  readonly controllerName: string;
   /** Asked before each write. */
   readonly isLeader: () => boolean;
   readonly clock: Clock;
@@ -189,13 +191,14 @@ export class RouteStatusWriter {
 
   /** `status.parents` that the object should have; null if nothing is to be written. */
   #merge(id: string, { metadata, status }: RouteObject): ParentStatus[] | null {
-    const { store, clock } = this.#options;
+    const { store, clock, controllerName } = this.#options;
     const route = store.current?.routes.get(id);
     // The mesh does not know this version yet, or has rejected it and holds the one before.
     if (route !== undefined && (route.uid !== metadata.uid || route.generation !== metadata.generation))
       return null;
     const wanted = route === undefined ? [] : wantedParents(route);
-    return mergeParents(status?.parents ?? [], wanted, metadata.namespace, timestamp(clock.unix()));
+    const now = timestamp(clock.unix());
+    return mergeParents(status?.parents ?? [], wanted, metadata.namespace, controllerName, now);
   }
 
   async #lookAt(id: string): Promise<void> {

@@ -196,7 +196,7 @@ test('merging keeps what others wrote, drops what is stale, and tells when nothi
     },
   ];
   const wanted = [{ parentRef, conditions: [is('Accepted', 'True', 'new'), is('ResolvedRefs', 'True')] }];
-  const merged = mergeParents(held, wanted, 'shop', t1);
+  const merged = mergeParents(held, wanted, 'shop', controllerName, t1);
   expect(merged).toEqual([
     other,
     {
@@ -209,7 +209,7 @@ test('merging keeps what others wrote, drops what is stale, and tells when nothi
       ],
     },
   ]);
-  expect(mergeParents(merged ?? [], wanted, 'shop', '2026-01-03T00:00:00Z')).toBeNull();
-  expect(mergeParents([other], [], 'shop', t1)).toBeNull();
-  expect(mergeParents(merged ?? [], [], 'shop', t1)).toEqual([other]);
+  expect(mergeParents(merged ?? [], wanted, 'shop', controllerName, '2026-01-03T00:00:00Z')).toBeNull();
+  expect(mergeParents([other], [], 'shop', controllerName, t1)).toBeNull();
+  expect(mergeParents(merged ?? [], [], 'shop', controllerName, t1)).toEqual([other]);
 });

@@ -99,19 +99,20 @@ function sentences(faults: readonly RouteFault[]): string {
 
 /**
  * `status.parents` of an object of `namespace` as it should be; null if it is that already. Entries of other controllers
- * stay, ours for parents that are gone go.
+ * than `controller` stay, its own for parents that are gone go.
  */
 export function mergeParents(
   held: readonly ParentStatus[],
   wanted: readonly WantedParent[],
   namespace: string,
+  controller: string,
   now: string,
 ): ParentStatus[] | null {
   const identity = (reference: ParentReference): string => identityOf(reference, namespace);
   const open = new Map(wanted.map(parent => [identity(parent.parentRef), parent]));
   const merged: ParentStatus[] = [];
   for (const entry of held) {
-    if (entry.controllerName !== controllerName) {
+    if (entry.controllerName !== controller) {
       merged.push(entry);
       continue;
     }
@@ -124,7 +125,11 @@ export function mergeParents(
     });
   }
   for (const { parentRef, conditions } of open.values())
-    merged.push({ parentRef, controllerName, conditions: mergeConditions([], conditions, ownedTypes, now) });
+    merged.push({
+      parentRef,
+      controllerName: controller,
+      conditions: mergeConditions([], conditions, ownedTypes, now),
+    });
   return isDeepStrictEqual(held, merged) ? null : merged;
 }
 
