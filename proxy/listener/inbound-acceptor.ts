@@ -12,7 +12,7 @@ import type { IdentitySource } from '../identity/identity.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { SocketTransport, TransportShared } from '../transport/socket-transport.ts';
 import { readClientHello } from './client-hello.ts';
-import { detectProtocol } from './detect-protocol.ts';
+import { detectProtocol, httpVersion } from './detect-protocol.ts';
 import { type ConnectionSet, DownstreamConnection } from './downstream-connection.ts';
 import { FirstBytes } from './first-bytes.ts';
 import type { LearnedProtocols } from './learned-protocols.ts';
@@ -156,7 +156,7 @@ class InboundConnection {
       if (isHttp)
         this.#serve(
           this.#transport,
-          verdict === 'http2' ? 'http2' : 'http1',
+          httpVersion(verdict, protocol),
           false,
           '',
           bytes,
@@ -167,7 +167,7 @@ class InboundConnection {
     }
     if (isHttp && protocol !== 'opaque') {
       this.#options.learned.sawHttp(String(this.#config.port));
-      return this.#serve(this.#transport, verdict === 'http2' ? 'http2' : 'http1', false, '', bytes, null);
+      return this.#serve(this.#transport, httpVersion(verdict, protocol), false, '', bytes, null);
     }
     this.#splice(this.#transport, '', bytes);
   }

@@ -13,7 +13,7 @@ import type { RequestHandler, RequestHead, ServerStream } from '../exchange/stre
 import type { TimerWheel } from '../exchange/timer-wheel.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { FlushQueue } from '../transport/output.ts';
-import { detectProtocol } from './detect-protocol.ts';
+import { detectProtocol, httpVersion } from './detect-protocol.ts';
 import { type ConnectionSet, DownstreamConnection } from './downstream-connection.ts';
 import { FirstBytes } from './first-bytes.ts';
 import type { LearnedProtocols } from './learned-protocols.ts';
@@ -147,7 +147,7 @@ export class OutboundAcceptor implements RequestHandler {
     const stage = new FirstBytes(clock, wheel, timeoutMs, judge, (verdict, bytes, ended) => {
       if (verdict === 'http1' || verdict === 'http2' || (declared && bytes.length > 0)) {
         if (destination !== null && !declared) learned.sawHttp(destination.name);
-        const version = verdict === 'http2' ? 'http2' : 'http1';
+        const version = httpVersion(verdict, destination === null ? null : destination.protocol);
         const options = { version, scheme: 'http', trusted: false, context } as const;
         connection.serve(serveHttp(codecs, connection.transport, this, options), bytes);
         if (ended) connection.receiveEnd();

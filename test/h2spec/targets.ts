@@ -2,7 +2,7 @@
 import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import { meshAlpn } from '../../api/protocol.ts';
+import { meshAlpn, type PortProtocol } from '../../api/protocol.ts';
 import { httpApp, onEnd, tcpApp } from '../integration/proxy/apps.ts';
 import {
   CLIENT_ID,
@@ -33,23 +33,24 @@ export const targets: readonly Target[] = [
   },
   {
     name: 'an outbound listener, with an application of HTTP/2',
-    takesHttp1: true,
-    start: async onRequest => orders(testMesh(), endpoint(await http2Application(onRequest)), 'http2'),
+    takesHttp1: false,
+    start: async onRequest =>
+      orders(testMesh(), endpoint(await http2Application(onRequest)), 'http2', 'http2'),
   },
   {
     name: 'an outbound listener, with a sidecar behind it that is called over mTLS',
-    takesHttp1: true,
+    takesHttp1: false,
     async start(onRequest) {
       const mesh = testMesh();
-      const { port } = await mesh.server(await http2Application(onRequest), { protocol: 'http' });
-      return orders(mesh, endpoint(port, { identity: SERVER_ID }));
+      const { port } = await mesh.server(await http2Application(onRequest), { protocol: 'http2' });
+      return orders(mesh, endpoint(port, { identity: SERVER_ID }), 'auto', 'grpc');
     },
   },
   {
     name: 'an inbound listener in plaintext',
-    takesHttp1: true,
+    takesHttp1: false,
     start: async onRequest =>
-      (await testMesh().server(await http2Application(onRequest), { protocol: 'http' })).port,
+      (await testMesh().server(await http2Application(onRequest), { protocol: 'http2' })).port,
   },
   {
     name: 'an inbound listener over mTLS, as a sidecar calls it',
@@ -75,9 +76,10 @@ async function codec(onRequest: () => void): Promise<number> {
 async function orders(
   mesh: TestMesh,
   to: ReturnType<typeof endpoint>,
-  protocol: 'http1' | 'http2' | 'auto' = 'auto',
+  towards: 'http1' | 'http2' | 'auto' = 'auto',
+  protocol: PortProtocol = 'http',
 ): Promise<number> {
-  return (await mesh.orders([cluster('orders', [to], { protocol })])).port;
+  return (await mesh.orders([cluster('orders', [to], { protocol: towards })], { protocol })).port;
 }
 
 /** h2spec has no client certificate, so its bytes are taken to the sidecar by somebody who has. */
