@@ -1,41 +1,24 @@
 /**
  * The image of the test application: Node.js, curl and a shell, and the bundle in /app. It is made and imported once
- * before all cluster tests, unless TULLE_TEST_IMAGE names one that the cluster has already.
+ * before all cluster tests, unless TULLE_TEST_IMAGE names one that the cluster has already (test/apps/Containerfile).
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { build } from 'esbuild';
 import { kit } from '../cluster/harness/images.ts';
 import { must } from '../cluster/harness/run.ts';
 import { isKitCluster } from '../cluster/mesh/kit-cluster.ts';
+import { bundle } from './bundle.ts';
 
 export const testImage = process.env.TULLE_TEST_IMAGE ?? 'localhost/tulle-test:dev';
-
-/** Bundles the application into a directory: main.js, and a chunk for each role. */
-export async function bundle(outdir: string): Promise<void> {
-  await build({
-    entryPoints: [join(import.meta.dirname, 'main.ts')],
-    outdir,
-    bundle: true,
-    splitting: true,
-    format: 'esm',
-    platform: 'node',
-    target: 'node26',
-    outExtension: { '.js': '.mjs' },
-    // CommonJS dependencies ask for Node's modules with require, which a module does not have.
-    banner: {
-      js: "import { createRequire as makeRequire } from 'node:module';\nconst require = makeRequire(import.meta.url);",
-    },
-    logLevel: 'warning',
-  });
-}
 
 /** vitest's globalSetup, after the one that makes sure of the cluster. */
 export async function setup(): Promise<void> {
   if (process.env.TULLE_TEST_IMAGE !== undefined) return;
   if (!(await isKitCluster()))
-    throw new Error('TULLE_TEST_IMAGE must name an image of test/apps that the cluster has');
+    throw new Error(
+      'TULLE_TEST_IMAGE must name an image of test/apps/Containerfile that the cluster can have',
+    );
   const directory = mkdtempSync(join(tmpdir(), 'tulle-test-image-'));
   try {
     const root = join(directory, 'root');
