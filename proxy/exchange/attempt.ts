@@ -14,12 +14,15 @@ import type { ClientStream, FieldLines, ResetReason, ResponseHead, ResponseRecei
 export class Attempt implements ResponseReceiver, ConnectionWaiter {
   readonly cluster: Cluster;
   readonly endpoint: Endpoint;
-  /** Clock time of the pick. */
-  readonly startedAt: number;
+  /**
+   * Clock time at which its request is sent. What opening a connection takes is not held against the endpoint: the first
+   * request to a new one would make it look slow for as long as the average remembers.
+   */
+  sentAt = 0;
   /** null while it waits for a connection. */
   stream: ClientStream | null = null;
   pooled: PooledConnection | null = null;
-  /** Time to the response head in ms, -1 before it. */
+  /** Time from the request to the head of its response in ms, -1 before it. */
   latencyMs = -1;
   queue: WaitQueue | null = null;
   previousWaiter: ConnectionWaiter | null = null;
@@ -28,11 +31,10 @@ export class Attempt implements ResponseReceiver, ConnectionWaiter {
   readonly #isRetry: boolean;
   #over = false;
 
-  constructor(exchange: Exchange, cluster: Cluster, endpoint: Endpoint, isRetry: boolean, now: number) {
+  constructor(exchange: Exchange, cluster: Cluster, endpoint: Endpoint, isRetry: boolean) {
     this.#exchange = exchange;
     this.cluster = cluster;
     this.endpoint = endpoint;
-    this.startedAt = now;
     this.#isRetry = isRetry;
     beginAttempt(endpoint);
   }

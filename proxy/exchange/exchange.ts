@@ -197,7 +197,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
     const endpoint = cluster.pick(this.#tried, random, now);
     if (endpoint === null) return this.#noEndpoint(cluster, now);
     this.attempts++;
-    const attempt = new Attempt(this, cluster, endpoint, this.#retryTaken, now);
+    const attempt = new Attempt(this, cluster, endpoint, this.#retryTaken);
     this.#retryTaken = false;
     this.attempt = attempt;
     const perTryMs = this.forwardRoute?.retry?.perTryTimeoutMs ?? 0;
@@ -220,6 +220,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
   /** The attempt has a connection: sends the head and what there is of the body. */
   onAttemptConnected(attempt: Attempt, connection: ClientConnection): void {
     this.state = 'requesting';
+    attempt.sentAt = this.context.clock.now();
     this.#stateDeadline = this.#attemptDeadline;
     this.#arm();
     const { head, body } = this;
@@ -393,7 +394,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
   }
 
   onResponse(attempt: Attempt, head: ResponseHead, end: boolean): void {
-    attempt.latencyMs = this.context.clock.now() - attempt.startedAt;
+    attempt.latencyMs = this.context.clock.now() - attempt.sentAt;
     if (this.grpc && end) this.grpcStatus = grpcStatusOf(head.fields);
     if (this.#retryAnswer(attempt, head)) return;
     this.status = head.status;

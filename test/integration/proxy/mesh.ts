@@ -28,6 +28,8 @@ export interface Sidecar {
 export class TestMesh {
   readonly authority: TestAuthority = createAuthority();
   readonly destinations = new TestDestinations();
+  /** Milliseconds by which the proxies' clock is ahead. */
+  ahead = 0;
   readonly #stacks: Stack[] = [];
 
   /** A client's sidecar: an HTTP proxy at `addresses[0]`, and a listener per destination. */
@@ -95,7 +97,7 @@ export class TestMesh {
   #path(identity: TestIdentity, metrics: Metrics, inbound: InboundState): DataPath {
     const log = createLogger('test', process.env['TEST_LOG_LEVEL'] ?? 'fatal');
     return createDataPath({
-      clock: systemClock,
+      clock: { ...systemClock, now: () => systemClock.now() + this.ahead },
       random: Math.random,
       log,
       metrics,

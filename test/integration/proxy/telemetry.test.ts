@@ -1,6 +1,7 @@
+import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import type { EdgeSeries } from '../../../proxy/telemetry/edge-series.ts';
-import { call, eventually, httpApp, TcpClient, tcpApp } from './apps.ts';
+import { call, eventually, httpApp, onEnd, TcpClient, tcpApp } from './apps.ts';
 import { CLIENT_ID, cluster, endpoint, forward, SERVER_ID, type Sidecar, testMesh } from './mesh.ts';
 
 function edges({ metrics }: Pick<Sidecar, 'metrics'>): EdgeSeries[] {
@@ -66,4 +67,20 @@ test('bytes of a connection are counted on both sides', async () => {
     expect([edge.tcpOpened, edge.tcpReceivedBytes, edge.tcpSentBytes]).toEqual([1, 3, 5]);
     expect(edge.labels).toMatchObject({ protocol: 'tcp', security: 'mutual_tls' });
   }
+});
+
+test('what opening a connection takes is not counted as latency of the endpoint', async () => {
+  const mesh = testMesh();
+  const { port } = await mesh.server(await httpApp((_req, res) => res.end()));
+  // The handshake takes five minutes, by the clock of the proxies.
+  const slow = await tcpApp(socket => {
+    mesh.ahead = 300_000;
+    const server = connect(port, '127.0.0.1');
+    socket.pipe(server).pipe(socket);
+    onEnd(() => server.destroy());
+  });
+  const orders = cluster('orders', [endpoint(slow, { identity: SERVER_ID })], { connectTimeoutMs: 600_000 });
+  const client = await mesh.orders([orders]);
+  expect((await call(client.port)).status).toBe(200);
+  expect(orders.endpoints[0].latencyMs).toBeLessThan(300_000);
 });
