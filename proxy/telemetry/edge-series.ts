@@ -141,3 +141,16 @@ export function recordBytes(series: EdgeSeries, sent: number, received: number):
 export function recordClosed(series: EdgeSeries): void {
   series.tcpClosed++;
 }
+
+/** The labels' values, in the order in which metrics print them. */
+export function workloadValues(labels: WorkloadLabels): string[] {
+  return [
+    labels.workload,
+    labels.namespace,
+    labels.principal,
+    labels.app,
+    labels.version,
+    labels.canonicalService,
+    labels.canonicalRevision,
+  ];
+}

@@ -6,7 +6,7 @@ import type { metricNames } from '../../api/metrics.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { WorkloadLabels } from '../cluster/cluster-config.ts';
 import { createServiceCounters, type ServiceCounters } from '../cluster/service-counters.ts';
-import { type EdgeLabels, EdgeSeries, OutcomeCell } from './edge-series.ts';
+import { type EdgeLabels, EdgeSeries, OutcomeCell, workloadValues } from './edge-series.ts';
 
 export type MetricName = keyof typeof metricNames;
 
@@ -188,24 +188,12 @@ export class Metrics {
 function edgeKey({ reporter, source, destination, service, protocol, security }: EdgeLabels): string {
   return [
     reporter,
-    ...workloadKey(source),
-    ...workloadKey(destination),
+    ...workloadValues(source),
+    ...workloadValues(destination),
     service.host,
     service.name,
     service.namespace,
     protocol,
     security,
   ].join('\0');
-}
-
-function workloadKey(labels: WorkloadLabels): string[] {
-  return [
-    labels.workload,
-    labels.namespace,
-    labels.principal,
-    labels.app,
-    labels.version,
-    labels.canonicalService,
-    labels.canonicalRevision,
-  ];
 }

@@ -5,7 +5,6 @@
  * (bench/micro/exposition.bench.ts).
  */
 import { byteBuckets, durationBuckets, edgeLabels, metricNames, requestLabels } from '../../api/metrics.ts';
-import type { WorkloadLabels } from '../cluster/cluster-config.ts';
 import {
   DURATION,
   type EdgeLabels,
@@ -13,6 +12,7 @@ import {
   type OutcomeCell,
   REQUEST_BYTES,
   RESPONSE_BYTES,
+  workloadValues,
 } from './edge-series.ts';
 import type { MetricName, Metrics } from './metrics.ts';
 import { processMetrics } from './process-metrics.ts';
@@ -170,18 +170,6 @@ function edgeLabelText(labels: EdgeLabels): string {
   return edgeLabels
     .map((name, i) => `${name}="${escape(values[i] === '' ? 'unknown' : values[i])}"`)
     .join(',');
-}
-
-function workloadValues(labels: WorkloadLabels): string[] {
-  return [
-    labels.workload,
-    labels.namespace,
-    labels.principal,
-    labels.app,
-    labels.version,
-    labels.canonicalService,
-    labels.canonicalRevision,
-  ];
 }
 
 function cellLabelText({ status, grpcStatus, flags }: OutcomeCell): string {
