@@ -4,7 +4,7 @@ export default defineConfig({
   test: {
     include: [
       '{api,runtime,proxy,control-plane,injector,cli}/**/*.test.ts',
-      'test/{unit,integration,fuzz,golden,architecture,third-party,h2spec}/**/*.test.ts',
+      'test/{unit,integration,fuzz,golden,architecture,third-party,h2spec,peers}/**/*.test.ts',
     ],
     testTimeout: 30_000,
     hookTimeout: 60_000,
