@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: [
-      '{api,runtime,proxy,control-plane,injector,cli}/**/*.test.ts',
+      '{api,runtime,proxy,control-plane,injector,cli,bench}/**/*.test.ts',
       'test/{unit,integration,fuzz,golden,architecture,third-party,h2spec,peers}/**/*.test.ts',
     ],
     testTimeout: 30_000,

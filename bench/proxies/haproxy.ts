@@ -1,79 +1,66 @@
 /** HAProxy, one thread, with the features of a sidecar that it has: routing rule, retries, statistics. */
-import { join } from 'node:path';
-import { backend, proxyPorts } from '../addresses.ts';
 import { find } from '../process.ts';
 import { startHops } from './hops.ts';
-import type { Context, Proxy, Way } from './proxy.ts';
+import type { Context, Hop, Proxy } from './proxy.ts';
 
 const HOST = '127.99.2.1';
 
-interface Hop {
-  address: string;
-  bind: string;
-  server: string;
+/** ALPN `h2` where the hop is HTTP; none where it is bytes. */
+function bindOptions(hop: Hop, { certificates: { ca, server } }: Context): string {
+  const alpn = hop.in === 'http2' ? ' alpn h2' : '';
+  if (hop.tls === 'in')
+    return `ssl crt ${server.pem} ca-file ${ca} verify required ssl-min-ver TLSv1.3${alpn}`;
+  return hop.in === 'http2' ? 'proto h2' : '';
 }
 
-function hops(way: Way, { certificates: { ca, client, server } }: Context): Hop[] {
-  const plain = `${backend.host}:${backend.http1}`;
-  const plain2 = `${backend.host}:${backend.http2} proto h2`;
-  const tlsServer = `${HOST}:${proxyPorts.mtlsServer}`;
-  const tlsIn = `ssl crt ${server.pem} ca-file ${ca} verify required alpn h2 ssl-min-ver TLSv1.3`;
-  const tlsOut = `ssl crt ${client.pem} ca-file ${ca} verify required verifyhost server.bench alpn h2`;
-  switch (way) {
-    case 'http1':
-      return [{ address: `${HOST}:${proxyPorts.http1}`, bind: '', server: plain }];
-    case 'http2':
-      return [{ address: `${HOST}:${proxyPorts.http2}`, bind: 'proto h2', server: plain2 }];
-    case 'mtls':
-      return [
-        { address: `${HOST}:${proxyPorts.mtlsClient}`, bind: 'proto h2', server: `${tlsServer} ${tlsOut}` },
-        { address: tlsServer, bind: tlsIn, server: plain2 },
-      ];
-    case 'mtls-http1':
-      return [
-        { address: `${HOST}:${proxyPorts.mtlsClient}`, bind: '', server: `${tlsServer} ${tlsOut}` },
-        { address: tlsServer, bind: tlsIn, server: plain },
-      ];
-  }
+function serverOptions(hop: Hop, { certificates: { ca, client } }: Context): string {
+  const alpn = hop.out === 'http2' ? ' alpn h2' : '';
+  if (hop.tls === 'out')
+    return `ssl crt ${client.pem} ca-file ${ca} verify required verifyhost server.bench${alpn}`;
+  return hop.out === 'http2' ? 'proto h2' : '';
 }
 
-function configuration(hop: Hop): string {
+function configuration(hop: Hop, context: Context): string {
+  const server = `server one ${hop.upstream.host}:${hop.upstream.port} ${serverOptions(hop, context)}`;
+  const mode =
+    hop.in === 'tcp'
+      ? 'mode tcp'
+      : 'mode http\n  retry-on conn-failure empty-response 503\n  http-reuse always';
+  const rules = hop.in === 'tcp' ? '' : 'acl api path_beg /api\n  use_backend api if api';
   return `global
   nbthread 1
-  maxconn 4096
+  maxconn 9000
 defaults
-  mode http
+  ${mode}
   retries 2
-  retry-on conn-failure empty-response 503
   timeout connect 1s
   timeout client 600s
   timeout server 600s
-  http-reuse always
 frontend in
-  bind ${hop.address} ${hop.bind}
-  acl api path_beg /api
-  use_backend api if api
+  bind ${HOST}:${hop.port} ${bindOptions(hop, context)}
+  ${rules}
   default_backend out
 backend api
-  server one ${hop.server}
+  ${server}
 backend out
-  server one ${hop.server}
+  ${server}
 `;
 }
 
 export const haproxy: Proxy = {
   name: 'haproxy',
   missing: () => (find('haproxy') === null ? 'haproxy is not installed' : null),
-  supports: () => true,
   start: (way, context) =>
     startHops(
-      join(context.folder, `haproxy-${way}`),
-      hops(way, context).map(hop => ({
-        address: hop.address,
+      {
+        name: 'haproxy',
+        host: HOST,
         file: 'haproxy.cfg',
-        configuration: () => configuration(hop),
+        configuration,
         command: 'haproxy',
         args: file => ['-db', '-f', file],
-      })),
+      },
+      way,
+      context,
     ),
 };

@@ -1,32 +1,35 @@
-/** Starts the processes of a way, the one that takes the load first. */
+/** Starts one process a hop, the one that takes the load first. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { listening, type Running, start } from '../process.ts';
-import type { Started } from './proxy.ts';
+import { type Context, type Hop, hops, type Started, type Way } from './proxy.ts';
 
-export interface HopProcess {
-  /** Where it listens, host:port. */
-  address: string;
-  /** Configuration file's name and text; written into a folder of the process's own. */
+/** A proxy that is a program with a configuration file. */
+export interface HopProgram {
+  name: string;
+  /** Address of its own. */
+  host: string;
   file: string;
-  configuration: (folder: string) => string;
+  configuration: (hop: Hop, context: Context) => string;
   command: string;
+  /** `folder` is the process's own. */
   args: (file: string, folder: string) => string[];
 }
 
-export async function startHops(folder: string, processes: readonly HopProcess[]): Promise<Started> {
+export async function startHops(program: HopProgram, way: Way, context: Context): Promise<Started> {
+  const { host } = program;
   const running: Running[] = [];
-  for (const [index, hop] of processes.entries()) {
-    const own = join(folder, String(index));
-    mkdirSync(own, { recursive: true });
-    const file = join(own, hop.file);
-    writeFileSync(file, hop.configuration(own));
-    running.push(start(hop.command, hop.args(file, own), join(own, 'log')));
-    const [host, port] = hop.address.split(':');
-    await listening(host, Number(port));
+  const all = hops(way, host);
+  for (const [index, hop] of all.entries()) {
+    const folder = join(context.folder, program.name, String(index));
+    mkdirSync(folder, { recursive: true });
+    const file = join(folder, program.file);
+    writeFileSync(file, program.configuration(hop, { ...context, folder }));
+    running.push(start(program.command, program.args(file, folder), join(folder, 'log')));
+    await listening(host, hop.port);
   }
   return {
-    url: `http://${processes[0].address}/`,
+    target: { host, port: all[0].port },
     pids: running.map(({ pid }) => pid),
     stop: async () => {
       await Promise.all(running.map(process => process.stop()));

@@ -1,88 +1,102 @@
-/** nginx: HTTP/1.1 towards the backend in every way (it has no HTTP/2 upstream). */
+/** nginx: HTTP/1.1 towards the backend in every HTTP way (it has no HTTP/2 upstream), over TLS where others speak HTTP/2. */
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { backend, proxyPorts } from '../addresses.ts';
+import { backend } from '../addresses.ts';
 import { find } from '../process.ts';
 import { startHops } from './hops.ts';
-import type { Context, Proxy, Way } from './proxy.ts';
+import type { Context, Hop, Proxy } from './proxy.ts';
 
 const HOST = '127.99.1.1';
+/** Debian has the stream module in a package of its own, libnginx-mod-stream. */
+const STREAM_MODULE = '/usr/lib/nginx/modules/ngx_stream_module.so';
 
-interface Hop {
-  listen: string;
-  tls: 'none' | 'in' | 'out';
-  upstream: string;
+/** The backend's port for HTTP/1.1 stands in for the one for HTTP/2. */
+function upstream({ upstream: { host, port } }: Hop): string {
+  return `${host}:${port === backend.http2 ? backend.http1 : port}`;
 }
 
-function hops(way: Way): Hop[] {
-  const plain = `${backend.host}:${backend.http1}`;
-  switch (way) {
-    case 'http1':
-      return [{ listen: `${HOST}:${proxyPorts.http1}`, tls: 'none', upstream: plain }];
-    case 'http2':
-      return [{ listen: `${HOST}:${proxyPorts.http2} http2`, tls: 'none', upstream: plain }];
-    case 'mtls':
-    case 'mtls-http1': {
-      const version = way === 'mtls' ? ' http2' : '';
-      const server = `${HOST}:${proxyPorts.mtlsServer}`;
-      return [
-        { listen: `${HOST}:${proxyPorts.mtlsClient}${version}`, tls: 'out', upstream: server },
-        { listen: `${server} ssl`, tls: 'in', upstream: plain },
-      ];
-    }
-  }
+function tlsIn(hop: Hop, { certificates: { ca, server } }: Context): string {
+  if (hop.tls !== 'in') return '';
+  return `ssl_certificate ${server.certificate}; ssl_certificate_key ${server.key};
+    ssl_client_certificate ${ca}; ssl_verify_client on; ssl_protocols TLSv1.3;`;
 }
 
-function configuration(hop: Hop, folder: string, { certificates }: Context): string {
-  const tlsIn =
-    hop.tls === 'in'
-      ? `ssl_certificate ${certificates.server.certificate}; ssl_certificate_key ${certificates.server.key};
-    ssl_client_certificate ${certificates.ca}; ssl_verify_client on; ssl_protocols TLSv1.3;`
-      : '';
-  const tlsOut =
-    hop.tls === 'out'
-      ? `proxy_ssl_certificate ${certificates.client.certificate}; proxy_ssl_certificate_key ${certificates.client.key};
-      proxy_ssl_trusted_certificate ${certificates.ca}; proxy_ssl_verify on; proxy_ssl_name server.bench; proxy_ssl_protocols TLSv1.3;`
-      : '';
-  return `daemon off;
-worker_processes 1;
-pid ${join(folder, 'nginx.pid')};
-error_log ${join(folder, 'error.log')};
-events { worker_connections 4096; }
-http {
+function tlsOut(hop: Hop, { certificates: { ca, client } }: Context): string {
+  if (hop.tls !== 'out') return '';
+  return `proxy_ssl_certificate ${client.certificate}; proxy_ssl_certificate_key ${client.key};
+    proxy_ssl_trusted_certificate ${ca}; proxy_ssl_verify on; proxy_ssl_name server.bench;
+    proxy_ssl_protocols TLSv1.3;`;
+}
+
+function http(hop: Hop, context: Context): string {
+  const { folder } = context;
+  // Between its own two hops it speaks HTTP/1.1.
+  const listen = hop.tls === 'in' ? ' ssl' : hop.in === 'http2' ? ' http2' : '';
+  return `http {
   access_log off;
   keepalive_requests 1000000000;
   keepalive_timeout 600s;
   client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder};
   uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
-  upstream backend { server ${hop.upstream}; keepalive 128; keepalive_requests 1000000000; }
+  upstream backend { server ${upstream(hop)}; keepalive 128; keepalive_requests 1000000000; }
   server {
-    listen ${hop.listen} reuseport backlog=1024;
-    ${tlsIn}
+    listen ${HOST}:${hop.port}${listen} reuseport backlog=1024;
+    ${tlsIn(hop, context)}
     location / {
       proxy_pass ${hop.tls === 'out' ? 'https' : 'http'}://backend;
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_next_upstream error timeout http_503;
-      ${tlsOut}
+      ${tlsOut(hop, context)}
     }
   }
+}`;
 }
+
+function stream(hop: Hop, context: Context): string {
+  return `stream {
+  server {
+    listen ${HOST}:${hop.port}${hop.tls === 'in' ? ' ssl' : ''} reuseport backlog=1024;
+    ${tlsIn(hop, context)}
+    proxy_pass ${upstream(hop)};
+    ${hop.tls === 'out' ? 'proxy_ssl on;' : ''}
+    ${tlsOut(hop, context)}
+  }
+}`;
+}
+
+function configuration(hop: Hop, context: Context): string {
+  const { folder } = context;
+  const opaque = hop.in === 'tcp';
+  return `${opaque ? `load_module ${STREAM_MODULE};` : ''}
+daemon off;
+worker_processes 1;
+pid ${join(folder, 'nginx.pid')};
+error_log ${join(folder, 'error.log')};
+events { worker_connections 12000; }
+${opaque ? stream(hop, context) : http(hop, context)}
 `;
 }
 
 export const nginx: Proxy = {
   name: 'nginx',
-  missing: () => (find('nginx') === null ? 'nginx is not installed' : null),
-  supports: () => true,
+  missing(way) {
+    if (find('nginx') === null) return 'nginx is not installed';
+    return way === 'mtls-tcp' && !existsSync(STREAM_MODULE)
+      ? `no ${STREAM_MODULE}: install libnginx-mod-stream`
+      : null;
+  },
   start: (way, context) =>
     startHops(
-      join(context.folder, `nginx-${way}`),
-      hops(way).map(hop => ({
-        address: hop.listen.split(' ')[0],
+      {
+        name: 'nginx',
+        host: HOST,
         file: 'nginx.conf',
-        configuration: folder => configuration(hop, folder, context),
+        configuration,
         command: 'nginx',
         args: (file, folder) => ['-c', file, '-p', folder],
-      })),
+      },
+      way,
+      context,
     ),
 };

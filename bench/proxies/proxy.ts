@@ -1,21 +1,63 @@
 /** What a benchmark needs of a proxy. */
+import { backend, proxyPorts } from '../addresses.ts';
 import type { Certificates } from '../certificates.ts';
+import type { Target } from '../load/load.ts';
 
-/** Ways through a proxy; see bench/addresses.ts. */
-export type Way = 'http1' | 'http2' | 'mtls' | 'mtls-http1';
+/** Ways to the backend: through one proxy, or (`mtls`) through two that speak mutual TLS with one another. */
+export type Way = 'http1' | 'http2' | 'mtls' | 'mtls-http1' | 'mtls-tcp';
+
+/** What one process of a way listens for and speaks. */
+export interface Hop {
+  port: number;
+  in: 'http1' | 'http2' | 'tcp';
+  out: 'http1' | 'http2' | 'tcp';
+  /** The side that is mutual TLS. */
+  tls: 'none' | 'in' | 'out';
+  upstream: Target;
+}
+
+/** Hops of a way, the client's first, for proxies that are one program with one configuration file a hop. */
+export function hops(way: Way, host: string): Hop[] {
+  const client = { port: proxyPorts.client, upstream: { host, port: proxyPorts.server } };
+  const server = { port: proxyPorts.server };
+  const http1 = { host: backend.host, port: backend.http1 };
+  const http2 = { host: backend.host, port: backend.http2 };
+  const echo = { host: backend.host, port: backend.echo };
+  switch (way) {
+    case 'http1':
+      return [{ ...client, in: 'http1', out: 'http1', tls: 'none', upstream: http1 }];
+    case 'http2':
+      return [{ ...client, in: 'http2', out: 'http2', tls: 'none', upstream: http2 }];
+    case 'mtls':
+      return [
+        { ...client, in: 'http2', out: 'http2', tls: 'out' },
+        { ...server, in: 'http2', out: 'http2', tls: 'in', upstream: http2 },
+      ];
+    case 'mtls-http1':
+      return [
+        { ...client, in: 'http1', out: 'http2', tls: 'out' },
+        { ...server, in: 'http2', out: 'http1', tls: 'in', upstream: http1 },
+      ];
+    case 'mtls-tcp':
+      return [
+        { ...client, in: 'tcp', out: 'tcp', tls: 'out' },
+        { ...server, in: 'tcp', out: 'tcp', tls: 'in', upstream: echo },
+      ];
+  }
+}
 
 /** Processes of one way: one proxy, or the two sides of a hop. */
 export interface Started {
-  url: string;
+  target: Target;
+  /** The client's first. */
   pids: readonly number[];
   stop(): Promise<void>;
 }
 
 export interface Proxy {
   name: string;
-  /** Why it cannot run here, or null. */
-  missing(): string | null;
-  supports(way: Way): boolean;
+  /** Why it cannot go this way here, or null. */
+  missing(way: Way): string | null;
   start(way: Way, context: Context): Promise<Started>;
 }
 

@@ -1,0 +1,27 @@
+/** wrk: HTTP/1.1 at full speed. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import type { LoadResult } from './load.ts';
+
+const run = promisify(execFile);
+
+/** Reads what wrk prints; throws if it is not a report. */
+export function parseWrk(output: string): LoadResult {
+  const total = /(\d+) requests in ([\d.]+)(ms|s|m)/.exec(output);
+  if (total === null) throw new Error(`wrk said:\n${output}`);
+  const bad = /Non-2xx or 3xx responses: (\d+)/.exec(output);
+  const socket = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(output);
+  const errors = socket === null ? 0 : socket.slice(1).reduce((sum, count) => sum + Number(count), 0);
+  const unit = { ms: 0.001, s: 1, m: 60 }[total[3]] ?? 1;
+  return {
+    requests: Number(total[1]),
+    failed: Number(bad?.[1] ?? 0) + errors,
+    seconds: Number(total[2]) * unit,
+    latencies: new Float64Array(),
+  };
+}
+
+export async function wrk(url: string, connections: number, seconds: number): Promise<LoadResult> {
+  const { stdout } = await run('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, url]);
+  return parseWrk(stdout);
+}

@@ -1,0 +1,71 @@
+/** Measurements as Markdown. */
+import type { Measurement } from './measurement.ts';
+import type { Scenario } from './scenarios.ts';
+import { spread } from './statistics.ts';
+
+const digits = (value: number): string => value.toFixed(value < 10 ? 2 : value < 1000 ? 1 : 0);
+
+/** Median, and in brackets the smallest and the largest value. */
+export function figure(values: readonly number[]): string {
+  const { min, median, max } = spread(values);
+  return Number.isNaN(median) ? '' : `${digits(median)} (${digits(min)}–${digits(max)})`;
+}
+
+export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
+}
+
+/**
+ * Quotients of two proxies' figures, run by run: what else the machine did in a run hit both.
+ * `all` has the measurements of a scenario in the order of the runs.
+ */
+export function ratios(
+  all: readonly Measurement[],
+  proxy: string,
+  base: string,
+  of: (measurement: Measurement) => number,
+): number[] {
+  const values = (name: string): number[] => all.filter(measurement => measurement.proxy === name).map(of);
+  const divisors = values(base);
+  return values(proxy)
+    .slice(0, divisors.length)
+    .map((value, run) => value / divisors[run]);
+}
+
+/** One table a scenario; columns per hop where there are two, and for latency where the rate was fixed. */
+export function scenarioTable(scenario: Scenario, measurements: readonly Measurement[]): string {
+  const all = measurements.filter(measurement => measurement.scenario === scenario.name);
+  const hops = all[0]?.cpu.length === 2 ? [' client', ' server'] : [''];
+  const header = [
+    'proxy',
+    ...hops.map(hop => `CPU µs/${scenario.unit ?? 'request'}${hop}`),
+    ...hops.map(hop => `÷ Envoy${hop}`),
+    `${scenario.unit ?? 'request'}s/s`,
+    ...(scenario.load.kind === 'rate' ? ['p50 ms', 'p99 ms', 'p99.9 ms'] : []),
+    'private MiB idle',
+    'private MiB loaded',
+    'failed',
+  ];
+  const rows = [...new Set(all.map(({ proxy }) => proxy))].map(proxy => {
+    const own = all.filter(measurement => measurement.proxy === proxy);
+    const latencies = own.flatMap(({ latency }) => latency ?? []);
+    return [
+      proxy,
+      ...hops.map((_, hop) => figure(own.map(({ cpu }) => cpu[hop]))),
+      ...hops.map((_, hop) => figure(ratios(all, proxy, 'envoy', ({ cpu }) => cpu[hop]))),
+      figure(own.map(({ requestsPerSecond }) => requestsPerSecond)),
+      ...(scenario.load.kind === 'rate'
+        ? [
+            figure(latencies.map(({ p50 }) => p50)),
+            figure(latencies.map(({ p99 }) => p99)),
+            figure(latencies.map(({ p999 }) => p999)),
+          ]
+        : []),
+      figure(own.map(({ idleMemory }) => Math.max(...idleMemory))),
+      figure(own.map(({ loadedMemory }) => Math.max(...loadedMemory))),
+      String(own.reduce((sum, { failed }) => sum + failed, 0)),
+    ];
+  });
+  return `### ${scenario.what}\n\n\`${scenario.name}\`\n\n${markdownTable(header, rows)}`;
+}
