@@ -18,6 +18,7 @@ test('a valid annotation of each type is read', () => {
     'tulle.dev/skip-outbound-cidrs': '10.0.0.0/8,192.0.2.7,fd00::/8',
     'tulle.dev/drain-seconds': '2.5',
     'tulle.dev/detect-timeout-ms': '250',
+    'tulle.dev/limits': 'maxHeadBytes=131072,mesh.resets=200000',
     'tulle.dev/proxy-cpu-limit': '1.5',
     'tulle.dev/proxy-memory-request': 'none',
     'example.com/other': '?',
@@ -32,6 +33,7 @@ test('a valid annotation of each type is read', () => {
     skipOutboundCidrs: ['10.0.0.0/8', '192.0.2.7/32', 'fd00::/8'],
     drainSeconds: 2.5,
     detectTimeoutMs: 250,
+    limits: 'maxHeadBytes=131072,mesh.resets=200000',
     proxyCpuLimit: '1.5',
     proxyMemoryRequest: '',
   });
@@ -47,6 +49,7 @@ test.each([
   ['drain-seconds', '-1', 'a number from 0 to 3600'],
   ['detect-timeout-ms', '250.5', 'an integer from 10 to 60000'],
   ['detect-timeout-ms', '', 'an integer from 10 to 60000'],
+  ['limits', 'maxHeadBytes=1', 'an integer from 1024 to 1048576 for maxHeadBytes'],
   ['proxy-cpu-request', '64Mi', 'a quantity as in 100m or 1.5, or none'],
   ['proxy-memory-limit', '-1', 'a quantity as in 64Mi or 1G, or none'],
 ])('tulle.dev/%s: %j is a problem that names the remedy', (name, raw, remedy) => {

@@ -11,6 +11,7 @@ import {
   parseQuantity,
 } from './annotation-values.ts';
 import { domain } from './installation.ts';
+import { parseLimits } from './limits.ts';
 import { serverFirstPorts } from './protocol.ts';
 import { sidecarSettings } from './sidecar.ts';
 
@@ -24,7 +25,7 @@ export interface Annotation {
   places: readonly AnnotationPlace[];
   /** It may also be given as a label of the same name. */
   label?: boolean;
-  type: 'choice' | 'integer' | 'number' | 'ports' | 'cidrs' | 'cpu' | 'memory' | 'written';
+  type: 'choice' | 'integer' | 'number' | 'ports' | 'cidrs' | 'cpu' | 'memory' | 'limits' | 'written';
   /** Of a choice. */
   values?: readonly string[];
   /** Inclusive limits of numbers. */
@@ -133,6 +134,15 @@ export const annotations = {
     becomes: sidecarSettings.detectTimeoutMs.env,
     description: 'milliseconds to wait for the first bytes of a connection whose protocol is not declared',
   },
+  limits: {
+    name: `${domain}/limits`,
+    places: everywhere,
+    type: 'limits',
+    default: '',
+    becomes: sidecarSettings.limits.env,
+    description:
+      'limits of the sidecar other than their defaults, as maxHeadBytes=131072,mesh.maxHeaderListBytes=262144; the names are in limits.md. A header limit has to be raised at both ends',
+  },
   proxyCpuRequest: {
     name: `${domain}/proxy-cpu-request`,
     places: everywhere,
@@ -237,6 +247,10 @@ function parse(annotation: Annotation, raw: string): Parsed<unknown> {
     case 'cpu':
     case 'memory':
       return parseQuantity(raw, annotation.type);
+    case 'limits': {
+      const parsed = parseLimits(raw);
+      return 'value' in parsed ? { value: raw } : parsed;
+    }
     case 'written':
       return { value: raw };
   }

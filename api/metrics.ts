@@ -85,7 +85,12 @@ export const metricNames = {
   limits: {
     name: 'tulle_limits_exceeded_total',
     type: 'counter',
-    help: 'Connections or requests ended because a limit was exceeded, by limit.',
+    help: 'Limits that a peer has passed, by limit: the names and what follows are in limits.md.',
+  },
+  protocolErrors: {
+    name: 'tulle_protocol_errors_total',
+    type: 'counter',
+    help: 'Messages and connections refused because a peer broke the protocol, by protocol (http1, http2, tls), peer (client, server) and error.',
   },
   connections: {
     name: 'tulle_connections',

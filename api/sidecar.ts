@@ -178,6 +178,13 @@ export const sidecarSettings = {
     description:
       'probes of the application that the sidecar makes for the kubelet, JSON: path on the admin port to a Kubernetes probe with httpGet, tcpSocket or grpc',
   },
+  limits: {
+    env: 'TULLE_LIMITS',
+    type: 'string',
+    default: '',
+    description:
+      'limits other than their defaults, as NAME=NUMBER,mesh.NAME=NUMBER with the names in limits.md',
+  },
   maxSeries: {
     env: 'TULLE_MAX_SERIES',
     type: 'integer',

@@ -2,18 +2,23 @@
 import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { InboundState } from './cluster/destination.ts';
+import { type ProxyLimits, proxyLimits } from './config/proxy-limits.ts';
 import { BlockPool } from './exchange/block-pool.ts';
 import { OwnEdges } from './exchange/edges.ts';
 import { TimerWheel } from './exchange/timer-wheel.ts';
 import { Http1ClientConnection } from './http1/client-connection.ts';
 import { Http1Codec } from './http1/http1-codec.ts';
+import { refusalName } from './http1/refusal.ts';
 import { Http2ClientConnection } from './http2/client-connection.ts';
-import { type Http2Observer, TRUSTED_LIMITS, UNTRUSTED_LIMITS } from './http2/limits.ts';
+import { ENHANCE_YOUR_CALM, errorName } from './http2/error-code.ts';
+import type { Http2Observer } from './http2/limits.ts';
 import { Http2Workspace } from './http2/workspace.ts';
 import type { IdentitySource } from './identity/identity.ts';
 import type { ServerCodecs } from './listener/server-codecs.ts';
 import type { AccessLog } from './telemetry/access-log.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import { type FaultyPeer, PeerFaults } from './telemetry/peer-faults.ts';
+import { ThrottledLog } from './telemetry/throttled-log.ts';
 import { FlushQueue } from './transport/output.ts';
 import { createSharedReadBuffer } from './transport/read-buffer.ts';
 import type { TransportShared } from './transport/socket-transport.ts';
@@ -30,12 +35,18 @@ export interface DataPathOptions {
   readonly identity: IdentitySource;
   /** How the pod's own ports are served; also where the pod's own labels come from. */
   readonly inbound: InboundState;
+  /** Absent: the defaults. */
+  readonly limits?: ProxyLimits;
 }
 
 export interface DataPath extends DataPathOptions {
+  readonly limits: ProxyLimits;
   readonly transport: TransportShared;
   readonly wheel: TimerWheel;
   readonly serverCodecs: ServerCodecs;
+  readonly faults: PeerFaults;
+  /** Lines about connections that are refused. */
+  readonly refusalLog: ThrottledLog;
   readonly edges: OwnEdges;
   readonly blocks: BlockPool;
   /** New connections to endpoints; each side has its own. `fallback` as in `DialTarget`. */
@@ -43,22 +54,31 @@ export interface DataPath extends DataPathOptions {
 }
 
 export function createDataPath(options: DataPathOptions): DataPath {
-  const { clock, metrics, log, identity, inbound } = options;
+  const { clock, metrics, log, identity, inbound, limits = proxyLimits() } = options;
   const transport: TransportShared = { queue: new FlushQueue(), readBuffer: createSharedReadBuffer() };
   const wheel = new TimerWheel(clock);
   const now = () => clock.now();
-  const onLimit = (limit: string) => {
-    metrics.counter('limits', { limit }).value++;
-  };
-  const http1 = new Http1Codec({
-    onLimit,
-    onRefusal: (side, refusal) => log.debug({ side, status: refusal.status }, refusal.sentence),
-  });
-  const observer: Http2Observer = {
-    onLimit,
-    onFault: (code, text, scope) => log.debug({ code, scope }, text),
+  const faults = new PeerFaults(metrics);
+  const http1 = new Http1Codec(
+    {
+      onLimit: faults.limit,
+      onRefusal(side, refusal) {
+        faults.protocol('http1', side === 'server' ? 'client' : 'server', refusalName(refusal));
+        log.debug({ side, status: refusal.status }, refusal.sentence);
+      },
+    },
+    limits.http1,
+  );
+  const observer = (peer: FaultyPeer): Http2Observer => ({
+    onLimit: faults.limit,
+    onFault(code, text, scope) {
+      // What ends for a limit of ours is counted as that.
+      if (code !== ENHANCE_YOUR_CALM && scope !== 'peer') faults.protocol('http2', peer, errorName(code));
+      log.debug({ code, scope }, text);
+    },
     onRoundTrip() {},
-  };
+  });
+  const ofServers = observer('server');
   const workspace = new Http2Workspace();
   const clientCodecs: ClientCodecs = {
     http1: (over, owner) => new Http1ClientConnection(http1, over, owner),
@@ -67,16 +87,19 @@ export function createDataPath(options: DataPathOptions): DataPath {
         transport: over,
         owner,
         workspace,
-        observer,
-        limits: trusted ? TRUSTED_LIMITS : UNTRUSTED_LIMITS,
+        observer: ofServers,
+        limits: trusted ? limits.mesh : limits.http2,
         clock: now,
       }),
   };
   return {
     ...options,
+    limits,
     transport,
     wheel,
-    serverCodecs: { http1, workspace, observer, clock: now },
+    faults,
+    refusalLog: new ThrottledLog(log, clock),
+    serverCodecs: { http1, limits, workspace, observer: observer('client'), clock: now },
     edges: new OwnEdges(metrics, inbound, identity),
     blocks: new BlockPool(),
     upstream: fallback => new Upstream({ transport, identity, wheel, clock }, clientCodecs, fallback),

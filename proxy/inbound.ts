@@ -59,7 +59,9 @@ export function createInbound(path: DataPath, options: InboundOptions): Stack {
     clock,
     wheel,
     transport,
-    log,
+    log: path.refusalLog,
+    limits: path.limits,
+    faults: path.faults,
     accessLog,
     connections,
     codecs: path.serverCodecs,
@@ -67,7 +69,14 @@ export function createInbound(path: DataPath, options: InboundOptions): Stack {
     identity,
     edges,
     learned: new LearnedProtocols(),
-    splice: { clock, random, connections: upstream, emptyClusters },
+    splice: {
+      clock,
+      random,
+      connections: upstream,
+      emptyClusters,
+      idleTimeoutMs: path.limits.connections.tcpIdleTimeoutMs,
+      onLimit: path.faults.limit,
+    },
     requests,
     refusals,
     detectTimeoutMs: options.detectTimeoutMs,
@@ -77,7 +86,7 @@ export function createInbound(path: DataPath, options: InboundOptions): Stack {
   const acceptRedirected = (accepted: Accepted): void => {
     const destination = originalDestination?.(accepted.descriptor) ?? null;
     if (destination === null || isOwn(destination.address, destination.port)) {
-      log.warn(
+      path.refusalLog.warn(
         { client: accepted.remoteAddress, destination },
         'refused: the destination is the proxy itself',
       );

@@ -22,8 +22,6 @@ import { AccessLog } from './telemetry/access-log.ts';
 import { Metrics } from './telemetry/metrics.ts';
 import { hostExpansion } from './xds/expand-host.ts';
 
-/** Connections of each direction at once; more are refused. */
-const MAX_CONNECTIONS = 10_000;
 /** After the drain, for what remains to be closed. */
 const CLOSE_MS = 1000;
 
@@ -87,7 +85,16 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
   const { identity, ads, destinations } = link;
   identity.subscribe(() => tasks.identity(true));
 
-  const path = createDataPath({ clock, random, log, metrics, accessLog, identity, inbound: destinations });
+  const path = createDataPath({
+    clock,
+    random,
+    log,
+    metrics,
+    accessLog,
+    identity,
+    inbound: destinations,
+    limits: config.limits,
+  });
   const originalDestination = config.mode === 'redirect' ? createOriginalDestination() : null;
   const bound: Bound[] = [];
   const isOwn = ownAddresses(() => bound, config.podIp);
@@ -97,7 +104,7 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
     isOwn,
     detectTimeoutMs: config.detectTimeoutMs,
     connectTimeoutMs: config.connectTimeoutMs,
-    maxConnections: MAX_CONNECTIONS,
+    maxConnections: config.limits.connections.maxConnections,
   };
   const inbound = createInbound(path, {
     ...common,

@@ -1,6 +1,7 @@
 /** The reference pages, made from the tables in `api/`. `npm run reference` writes them; a test compares. */
 import { annotations } from '../../api/annotations.ts';
 import { failureHeader, failures } from '../../api/failure.ts';
+import { type Limit, limits } from '../../api/limits.ts';
 import { byteBuckets, durationBuckets, edgeLabels, metricNames, requestLabels } from '../../api/metrics.ts';
 import { sidecarSettings } from '../../api/sidecar.ts';
 import { controlPlaneSettings } from '../../control-plane/config/settings.ts';
@@ -61,6 +62,27 @@ function failuresPage(): string {
   );
 }
 
+function limitsPage(): string {
+  const scopes = { connections: 'connections', http1: 'HTTP/1.1', http2: 'HTTP/2' };
+  const rows = (Object.entries(limits) as [string, Limit][]).map(([name, limit]) => [
+    code(name),
+    limit.of.map(scope => scopes[scope]).join(', '),
+    String(limit.default),
+    limit.mesh === undefined ? '' : String(limit.mesh),
+    `${limit.min}–${limit.max}`,
+    limit.description,
+    limit.outcome,
+    limit.uncounted ? 'no' : 'yes',
+  ]);
+  return page(
+    'Limits of the sidecar',
+    `Every bound on what a sidecar takes from others. Names that end in \`Bytes\` are octets, in \`Ms\` milliseconds; the others are counts.`,
+    `Set them by the annotation ${code(annotations.limits.name)} of a pod, namespace or installation, which becomes ${code(sidecarSettings.limits.env)}: \`maxHeadBytes=131072,maxConcurrentStreams=500\`. \`mesh.NAME=NUMBER\` sets an HTTP/2 limit of connections between sidecars, whose default is in the column “mesh” where it differs. A request with large header fields meets three limits: \`maxHeadBytes\` or \`maxHeaderListBytes\` where it enters, and \`mesh.maxHeaderListBytes\` at the other sidecar.`,
+    `Each time a limit is passed, ${code(`${metricNames.limits.name}{limit="NAME"}`)} counts it, where the last column says so. What breaks the protocol instead is in ${code(metricNames.protocolErrors.name)}: the request is answered 400, or the stream or connection ends with the code of RFC 9113, and nothing of it is forwarded. Answers of the sidecar carry \`${failureHeader}\`.`,
+    table(['limit', 'of', 'default', 'mesh', 'range', 'what is bounded', 'who passes it', 'counted'], rows),
+  );
+}
+
 function metricsPage(): string {
   const rows = Object.values(metricNames).map(({ name, type, help }) => [code(name), type, help]);
   return page(
@@ -101,6 +123,7 @@ export function referencePages(): Record<string, string> {
       redirectSettings,
     ),
     'failures.md': failuresPage(),
+    'limits.md': limitsPage(),
     'metrics.md': metricsPage(),
   };
 }

@@ -104,6 +104,7 @@ function sidecarEnv(
     ...value(of.accessLog.env, settings.accessLog),
     ...value(of.drainSeconds.env, settings.drainSeconds),
     ...value(of.detectTimeoutMs.env, settings.detectTimeoutMs),
+    ...value(of.limits.env, settings.limits),
     ...value(of.appMetrics.env, appMetrics),
     ...value(of.probes.env, JSON.stringify(probes)),
   ];

@@ -77,6 +77,14 @@ test('the environment of the sidecar is one that it can read', () => {
   expect(Object.keys(given).filter(name => !known.has(name))).toEqual([]);
 });
 
+test('limits given by annotation reach the sidecar', () => {
+  const { pod } = injectWithAnnotations(
+    simple({}, { annotations: { 'tulle.dev/limits': 'maxHeadBytes=131072' } }),
+  );
+  expect(env(pod, 'tulle-sidecar').TULLE_LIMITS).toBe('maxHeadBytes=131072');
+  expect(env(injectWithAnnotations(simple()).pod, 'tulle-sidecar')).not.toHaveProperty('TULLE_LIMITS');
+});
+
 test('nothing that a user writes reaches image, user, capabilities or environment of the sidecar', () => {
   const evil: Pod = {
     metadata: { annotations: { 'tulle.dev/status': '{}' } },

@@ -18,6 +18,7 @@ import { alternativeNames, leafExtensions, signCertificate } from '../../runtime
 import { distinguishedName } from '../../runtime/x509/names.ts';
 import { pemOf } from '../../runtime/x509/pem.ts';
 import type { ProbeConfig } from '../config/probe-table.ts';
+import { proxyLimits } from '../config/proxy-limits.ts';
 import { Http1Codec } from '../http1/http1-codec.ts';
 import { Http2Workspace } from '../http2/workspace.ts';
 import { Metrics } from '../telemetry/metrics.ts';
@@ -60,6 +61,7 @@ beforeEach(async () => {
     transport,
     codecs: {
       http1,
+      limits: proxyLimits(),
       workspace,
       observer: { onLimit() {}, onFault() {}, onRoundTrip() {} },
       clock: () => systemClock.now(),

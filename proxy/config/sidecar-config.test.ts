@@ -1,5 +1,8 @@
 import { expect, test } from 'vitest';
 import { SettingsError } from '../../runtime/settings.ts';
+import { DEFAULT_HTTP1_LIMITS } from '../http1/limits.ts';
+import { TRUSTED_LIMITS } from '../http2/limits.ts';
+import { proxyLimits } from './proxy-limits.ts';
 import { readSidecarConfig } from './sidecar-config.ts';
 
 const NEEDED = { TULLE_POD_NAME: 'web-1', TULLE_POD_NAMESPACE: 'shop', TULLE_POD_IP: '10.1.2.3' };
@@ -29,6 +32,18 @@ test('what the injector writes is enough', () => {
     appMetrics: null,
   });
   expect(config.probes.size).toBe(0);
+});
+
+test('limits are the defaults but for those that are set', () => {
+  const { limits } = readSidecarConfig({ ...NEEDED, TULLE_LIMITS: 'maxHeadBytes=131072, mesh.resets=7' });
+  expect(limits).toEqual({
+    ...proxyLimits(),
+    http1: { ...DEFAULT_HTTP1_LIMITS, maxHeadBytes: 131_072 },
+    mesh: { ...TRUSTED_LIMITS, resets: 7 },
+  });
+  expect(problems({ TULLE_LIMITS: 'maxHeadBytes=7' })).toEqual([
+    'TULLE_LIMITS is "maxHeadBytes=7"; use an integer from 1024 to 1048576 for maxHeadBytes',
+  ]);
 });
 
 test('explicit listeners, probes and metrics are read', () => {

@@ -1,10 +1,12 @@
 /** What a sidecar is, from its environment: the only reader of it in the proxy. */
 
+import { parseLimits } from '../../api/limits.ts';
 import { sidecarSettings } from '../../api/sidecar.ts';
 import { formatSpiffe } from '../../api/spiffe.ts';
 import { readSettings, type Settings, SettingsError } from '../../runtime/settings.ts';
 import { type ControlPlaneTarget, parseTarget } from '../xds/control-connection.ts';
 import { type ProbeTable, parseProbes } from './probe-table.ts';
+import { type ProxyLimits, proxyLimits } from './proxy-limits.ts';
 
 export interface InboundAddress {
   readonly address: string;
@@ -23,7 +25,13 @@ export interface OutboundAddress {
 export interface SidecarConfig
   extends Omit<
     Settings<typeof sidecarSettings>,
-    'controlPlane' | 'controlPlaneName' | 'inboundListeners' | 'outboundListeners' | 'probes' | 'appMetrics'
+    | 'controlPlane'
+    | 'controlPlaneName'
+    | 'inboundListeners'
+    | 'outboundListeners'
+    | 'probes'
+    | 'appMetrics'
+    | 'limits'
   > {
   /** Own SPIFFE ID. */
   readonly spiffe: string;
@@ -33,6 +41,7 @@ export interface SidecarConfig
   readonly probes: ProbeTable;
   /** null if the application has no metrics of its own. */
   readonly appMetrics: URL | null;
+  readonly limits: ProxyLimits;
 }
 
 /**
@@ -90,6 +99,7 @@ function complete(settings: Settings<typeof sidecarSettings>, problems: string[]
     }),
     probes: parseProbes(settings.probes, problems),
     appMetrics: parseMetricsUrl(settings.appMetrics, problems),
+    limits: readLimits(settings.limits, problems),
   };
 }
 
@@ -122,4 +132,11 @@ function parseMetricsUrl(text: string, problems: string[]): URL | null {
   if (url?.protocol === 'http:' && url.username === '' && url.password === '') return url;
   problems.push(`TULLE_APP_METRICS is ${JSON.stringify(text)}; use http://HOST:PORT/PATH`);
   return null;
+}
+
+function readLimits(text: string, problems: string[]): ProxyLimits {
+  const parsed = parseLimits(text);
+  if ('value' in parsed) return proxyLimits(parsed.value);
+  problems.push(`TULLE_LIMITS is ${JSON.stringify(text)}; use ${parsed.remedy}`);
+  return proxyLimits();
 }

@@ -23,6 +23,9 @@ export interface SpliceContext {
   readonly random: () => number;
   readonly connections: TcpSource;
   readonly emptyClusters: EmptyClusters;
+  /** A connection on which nothing has moved for this long is closed. */
+  readonly idleTimeoutMs: number;
+  readonly onLimit: (limit: 'tcpIdleTimeoutMs') => void;
 }
 
 /** What a splice tells who made it. */
@@ -37,8 +40,6 @@ export interface SpliceOwner {
 
 /** Endpoints tried for one connection: none of its bytes was sent before one is open. */
 const MAX_ATTEMPTS = 3;
-/** A connection on which nothing has moved for this long is closed. */
-const IDLE_MS = 3_600_000;
 const NONE: Endpoint[] = [];
 
 /**
@@ -196,8 +197,10 @@ export class Splice implements DialOwner {
       this.#movedBytes = moved;
       this.#movedAt = nowMs;
     }
-    const expired = this.#context.clock.unix() >= this.#expiresAt;
-    if (expired || nowMs - this.#movedAt > IDLE_MS) this.destroy();
+    const { clock, idleTimeoutMs, onLimit } = this.#context;
+    const idle = nowMs - this.#movedAt >= idleTimeoutMs;
+    if (idle) onLimit('tcpIdleTimeoutMs');
+    if (idle || clock.unix() >= this.#expiresAt) this.destroy();
   }
 
   /** A connection of bytes has no point at which it could be ended: it goes on until the drain's deadline. */

@@ -15,6 +15,7 @@ import { BodyDecoder, type BodySink, EMPTY } from './body-decoder.ts';
 import { Http1ClientStream } from './client-stream.ts';
 import { INCOMPLETE, REFUSED } from './head-parser.ts';
 import type { Http1Codec } from './http1-codec.ts';
+import type { Http1Limits } from './limits.ts';
 import { IN_LINE, PartialHead } from './partial-head.ts';
 import { ReadGate } from './read-gate.ts';
 import { REFUSALS, type Refusal } from './refusal.ts';
@@ -326,7 +327,7 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
     }
   }
 
-  #timeout(limit: string): void {
+  #timeout(limit: keyof Http1Limits): void {
     this.#codec.observer.onLimit(limit);
     this.#fail('timeout');
   }

@@ -5,8 +5,8 @@ import type { Refusal } from './refusal.ts';
 
 /** Hears what goes wrong on HTTP/1.1 connections, for metrics and logs. Must not call the connection back. */
 export interface Http1Observer {
-  /** A limit was exceeded; `name` is a key of {@link Http1Limits}. */
-  onLimit(name: string): void;
+  /** A limit was exceeded. */
+  onLimit(name: keyof Http1Limits): void;
   /** A client (`server` side) or an upstream (`client` side) broke the protocol. */
   onRefusal(side: 'server' | 'client', refusal: Refusal): void;
 }

@@ -62,3 +62,12 @@ export const REFUSALS = {
   headTimeout: over(408, 'headTimeoutMs', 'The head took too long.'),
   bodyTimeout: over(408, 'bodyIdleTimeoutMs', 'The request body took too long.'),
 } as const satisfies Record<string, Refusal>;
+
+const NAMES: ReadonlyMap<Refusal, string> = new Map(
+  Object.entries(REFUSALS).map(([name, refusal]) => [refusal, name]),
+);
+
+/** The name that a refusal has here, for metrics. */
+export function refusalName(refusal: Refusal): string {
+  return NAMES.get(refusal) ?? '';
+}

@@ -158,7 +158,7 @@ export class ControlFrames {
       const code = readUint32(bytes, start + 4);
       if (code !== NO_ERROR) {
         const text = JSON.stringify(bytes.latin1Slice(start + 8, Math.min(end, start + 208)));
-        this.#mux.observer.onFault(code, `the peer says GOAWAY ${text}`, 'connection');
+        this.#mux.observer.onFault(code, `the peer says GOAWAY ${text}`, 'peer');
       }
       this.#mux.side.onGoaway(readUint31(bytes, start), code);
     }

@@ -35,6 +35,28 @@ export const CANCEL = 0x8;
 export const COMPRESSION_ERROR = 0x9;
 export const ENHANCE_YOUR_CALM = 0xb;
 
+const NAMES = [
+  'NO_ERROR',
+  'PROTOCOL_ERROR',
+  'INTERNAL_ERROR',
+  'FLOW_CONTROL_ERROR',
+  'SETTINGS_TIMEOUT',
+  'STREAM_CLOSED',
+  'FRAME_SIZE_ERROR',
+  'REFUSED_STREAM',
+  'CANCEL',
+  'COMPRESSION_ERROR',
+  'CONNECT_ERROR',
+  'ENHANCE_YOUR_CALM',
+  'INADEQUATE_SECURITY',
+  'HTTP_1_1_REQUIRED',
+];
+
+/** Name of a code in RFC 9113 §7; codes that it does not know count as INTERNAL_ERROR there. */
+export function errorName(code: number): string {
+  return NAMES[code] ?? 'INTERNAL_ERROR';
+}
+
 /** What a received RST_STREAM code says to the exchange. @param fromServer who sent it */
 export function resetReasonOf(code: number, fromServer: boolean): ResetReason {
   if (code === CANCEL) return 'cancelled';

@@ -47,11 +47,10 @@ export class Keepalive {
 
   /** Sends a PING if it is time. @returns false if the peer is dead */
   tick(nowMs: number, clockMs: number, active: number): boolean {
-    if (this.#limits.keepaliveMs === 0) return true;
     if (this.#sentAt >= 0)
       return nowMs - Math.max(this.#tickAt, this.#receivedAt) < this.#limits.keepaliveTimeoutMs;
-    if (active === 0 && !this.#limits.keepaliveIdle) return true;
-    if (nowMs - this.#receivedAt < this.#limits.keepaliveMs) return true;
+    const intervalMs = active === 0 ? this.#limits.keepaliveIdleMs : this.#limits.keepaliveMs;
+    if (intervalMs === 0 || nowMs - this.#receivedAt < intervalMs) return true;
     this.#count = (this.#count + 1) & 0x7fff_ffff;
     this.#sentAt = clockMs;
     this.#tickAt = nowMs;

@@ -538,7 +538,7 @@ describe('timeouts', () => {
   });
 
   it('finds a dead peer by PING, and measures the round trip of a live one', () => {
-    const server = new ServerUnderTest({ keepaliveMs: 1000, keepaliveTimeoutMs: 500, keepaliveIdle: true });
+    const server = new ServerUnderTest({ keepaliveMs: 1000, keepaliveTimeoutMs: 500, keepaliveIdleMs: 1000 });
     server.tick(1000);
     const [ping] = server.sentOf(6);
     server.now += 7;

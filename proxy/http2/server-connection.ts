@@ -1,4 +1,5 @@
 /** The server's end of an HTTP/2 connection: requests come in. */
+import { failures } from '../../api/failure.ts';
 import type { RequestHandler, ResetReason, ResponseHead, ServerConnection } from '../exchange/stream.ts';
 import type { TransportUser } from '../transport/transport.ts';
 import { NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED } from './error-code.ts';
@@ -242,9 +243,6 @@ export class Http2ServerConnection implements ServerConnection, TransportUser, S
 
 const OVERSIZE: ResponseHead = {
   status: 431,
-  fields: [
-    'tulle-error',
-    'REQUEST_HEADERS_TOO_LARGE; The header fields of the request exceed the limits of the proxy.',
-  ],
+  fields: ['tulle-error', `HEADERS_TOO_LARGE; ${failures.HEADERS_TOO_LARGE.sentence}`],
   contentLength: 0,
 };

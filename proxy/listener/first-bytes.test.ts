@@ -9,7 +9,7 @@ function lookFor(word: string, timeoutMs: number) {
   const stage = new FirstBytes<string>(
     clock,
     new TimerWheel(clock),
-    timeoutMs,
+    { detectTimeoutMs: timeoutMs, headTimeoutMs: 10_000, idleTimeoutMs: 3_600_000 },
     bytes => (bytes.toString().startsWith(word) ? word : null),
     (verdict, bytes, ended) => settled.push([verdict, bytes.toString(), ended]),
   );

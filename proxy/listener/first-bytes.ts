@@ -4,10 +4,14 @@ import type { Stage } from './downstream-connection.ts';
 
 /** As much as is looked at; a ClientHello has at most 16 KiB. */
 const MAX_BYTES = 20_480;
-/** Who has begun to speak must say what it is within this time, as for a request head. */
-const BEGUN_MS = 10_000;
-/** A connection on which nothing is ever said. */
-const SILENT_MS = 3_600_000;
+export interface FirstBytesTimeouts {
+  /** From the start, ms; Infinity to wait for the first byte as long as an idle connection may stay. */
+  readonly detectTimeoutMs: number;
+  /** Who has begun to speak must say what it is within this time, as for a request head. */
+  readonly headTimeoutMs: number;
+  /** Of a connection on which nothing is ever said. */
+  readonly idleTimeoutMs: number;
+}
 
 /**
  * Collects the first bytes of a connection until they tell what it is. Nothing is consumed: the whole is handed on.
@@ -20,16 +24,16 @@ export class FirstBytes<Verdict> implements Stage, TimerOwner {
   readonly #settle: (verdict: Verdict | null, bytes: Buffer, ended: boolean) => void;
   readonly #clock: Clock;
   readonly #wheel: TimerWheel;
-  readonly #patient: boolean;
+  /** 0: the wait is the same however much has been said. */
+  readonly #begunMs: number;
   readonly #timer = new WheelTimer(this);
   #bytes: Buffer = EMPTY;
   #done = false;
 
-  /** `timeoutMs`: Infinity to wait for the first byte as long as it takes. */
   constructor(
     clock: Clock,
     wheel: TimerWheel,
-    timeoutMs: number,
+    { detectTimeoutMs, headTimeoutMs, idleTimeoutMs }: FirstBytesTimeouts,
     judge: (bytes: Buffer) => Verdict | null,
     settle: (verdict: Verdict | null, bytes: Buffer, ended: boolean) => void,
   ) {
@@ -37,13 +41,14 @@ export class FirstBytes<Verdict> implements Stage, TimerOwner {
     this.#settle = settle;
     this.#clock = clock;
     this.#wheel = wheel;
-    this.#patient = timeoutMs === Number.POSITIVE_INFINITY;
-    wheel.set(this.#timer, clock.now() + Math.min(timeoutMs, SILENT_MS));
+    this.#begunMs = detectTimeoutMs === Number.POSITIVE_INFINITY ? headTimeoutMs : 0;
+    wheel.set(this.#timer, clock.now() + Math.min(detectTimeoutMs, idleTimeoutMs));
   }
 
   receive(bytes: Buffer): void {
     if (this.#done) return;
-    if (this.#patient && this.#bytes.length === 0) this.#wheel.set(this.#timer, this.#clock.now() + BEGUN_MS);
+    if (this.#begunMs > 0 && this.#bytes.length === 0)
+      this.#wheel.set(this.#timer, this.#clock.now() + this.#begunMs);
     this.#bytes = this.#bytes.length === 0 ? bytes : Buffer.concat([this.#bytes, bytes]);
     const verdict = this.#judge(this.#bytes);
     if (verdict !== null || this.#bytes.length >= MAX_BYTES) return this.#end(verdict, false);

@@ -1,8 +1,8 @@
 import { meshAlpn } from '../../api/protocol.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Logger } from '../../runtime/log.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { InboundState } from '../cluster/destination.ts';
+import type { ProxyLimits } from '../config/proxy-limits.ts';
 import { type OwnEdges, UNKNOWN_SERVICE } from '../exchange/edges.ts';
 import { InboundContext } from '../exchange/inbound-direction.ts';
 import { Splice, type SpliceContext } from '../exchange/splice.ts';
@@ -10,6 +10,8 @@ import type { RequestHandler } from '../exchange/stream.ts';
 import type { TimerWheel } from '../exchange/timer-wheel.ts';
 import type { IdentitySource } from '../identity/identity.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
+import type { PeerFaults } from '../telemetry/peer-faults.ts';
+import type { ThrottledLog } from '../telemetry/throttled-log.ts';
 import type { SocketTransport, TransportShared } from '../transport/socket-transport.ts';
 import { readClientHello } from './client-hello.ts';
 import { detectProtocol, httpVersion } from './detect-protocol.ts';
@@ -26,7 +28,9 @@ export interface InboundAcceptorOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly transport: TransportShared;
-  readonly log: Logger;
+  readonly log: ThrottledLog;
+  readonly limits: ProxyLimits;
+  readonly faults: PeerFaults;
   readonly accessLog: AccessLog;
   readonly connections: ConnectionSet;
   readonly codecs: ServerCodecs;
@@ -51,7 +55,6 @@ export interface Application {
 
 type Verdict = 'mesh' | 'tls' | 'http1' | 'http2' | 'opaque';
 
-const HANDSHAKE_TIMEOUT_MS = 10_000;
 const HTTP_ALPN = ['h2', 'http/1.1'];
 const NOTHING: Buffer = Buffer.alloc(0);
 
@@ -72,11 +75,12 @@ export class InboundAcceptor {
   }
 
   accept(accepted: Accepted, application: Application): void {
-    const { connections, inbound, log } = this.#options;
+    const { connections, inbound, log, faults } = this.#options;
     const { transport, remoteAddress, remotePort } = accepted;
     const configuration = inbound.current;
     if (configuration === null || connections.full) {
       const reason = configuration === null ? 'no configuration yet' : 'too many connections';
+      if (configuration !== null) faults.limit('maxConnections');
       log.warn({ client: remoteAddress, port: application.port }, `refused: ${reason}`);
       transport.destroy();
       return;
@@ -121,11 +125,11 @@ class InboundConnection {
   }
 
   start(): void {
-    const { clock, wheel, detectTimeoutMs } = this.#options;
+    const { clock, wheel, detectTimeoutMs, limits } = this.#options;
     const stage = new FirstBytes<Verdict>(
       clock,
       wheel,
-      this.#patience(detectTimeoutMs),
+      { ...limits.http1, detectTimeoutMs: this.#patience(detectTimeoutMs) },
       judge,
       (verdict, bytes, ended) => {
         this.#decide(verdict, bytes);
@@ -173,7 +177,7 @@ class InboundConnection {
   }
 
   #secure(bytes: Buffer, alpn: readonly string[]): void {
-    const { identity, transport } = this.#options;
+    const { identity, transport, limits, faults } = this.#options;
     const own = identity.current;
     if (own === null) return this.#refuse('no certificate has been issued to this proxy yet');
     const handshake = terminateTls(
@@ -182,10 +186,12 @@ class InboundConnection {
       transport,
       own,
       alpn,
-      HANDSHAKE_TIMEOUT_MS,
-      (client, reason) => {
-        if (client === null) this.#refuse(`TLS: ${reason}`);
-        else this.#secured(client, own.spiffe);
+      limits.connections.handshakeTimeoutMs,
+      (client, reason, timedOut) => {
+        if (client !== null) return this.#secured(client, own.spiffe);
+        if (timedOut) faults.limit('handshakeTimeoutMs');
+        else faults.protocol('tls', 'client', 'handshake');
+        this.#refuse(`TLS: ${reason}`);
       },
     );
     this.#connection.serve(handshake, NOTHING);

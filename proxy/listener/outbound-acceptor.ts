@@ -1,10 +1,10 @@
 import { outboundListener } from '../../api/xds/names.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import type { Logger } from '../../runtime/log.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { ServiceLabels } from '../cluster/cluster-config.ts';
 import type { Destination, Destinations, Resolution } from '../cluster/destination.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
+import type { ProxyLimits } from '../config/proxy-limits.ts';
 import type { OwnEdges } from '../exchange/edges.ts';
 import type { PassthroughClusters } from '../exchange/fixed-cluster.ts';
 import { type OutboundContext, splitAuthority } from '../exchange/outbound-direction.ts';
@@ -12,6 +12,8 @@ import { Splice, type SpliceContext } from '../exchange/splice.ts';
 import type { RequestHandler, RequestHead, ServerStream } from '../exchange/stream.ts';
 import type { TimerWheel } from '../exchange/timer-wheel.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
+import type { PeerFaults } from '../telemetry/peer-faults.ts';
+import type { ThrottledLog } from '../telemetry/throttled-log.ts';
 import type { FlushQueue } from '../transport/output.ts';
 import { detectProtocol, httpVersion } from './detect-protocol.ts';
 import { type ConnectionSet, DownstreamConnection } from './downstream-connection.ts';
@@ -27,7 +29,9 @@ export interface OutboundAcceptorOptions {
   readonly clock: Clock;
   readonly wheel: TimerWheel;
   readonly queue: FlushQueue;
-  readonly log: Logger;
+  readonly log: ThrottledLog;
+  readonly limits: ProxyLimits;
+  readonly faults: PeerFaults;
   readonly accessLog: AccessLog;
   readonly connections: ConnectionSet;
   readonly codecs: ServerCodecs;
@@ -86,9 +90,10 @@ export class OutboundAcceptor implements RequestHandler {
   }
 
   #admit(accepted: Accepted): DownstreamConnection | null {
-    const { connections, log } = this.#options;
+    const { connections, log, faults } = this.#options;
     const { transport, remoteAddress, remotePort } = accepted;
     if (connections.full) {
+      faults.limit('maxConnections');
       log.warn({ client: remoteAddress, connections: connections.size }, 'refused: too many connections');
       transport.destroy();
       return null;
@@ -142,9 +147,10 @@ export class OutboundAcceptor implements RequestHandler {
     timeoutMs: number,
     destination: Destination | null,
   ): void {
-    const { clock, wheel, learned, codecs } = this.#options;
+    const { clock, wheel, learned, codecs, limits } = this.#options;
     const declared = destination === null ? context.host === '' : destination.protocol !== 'detect';
-    const stage = new FirstBytes(clock, wheel, timeoutMs, judge, (verdict, bytes, ended) => {
+    const timeouts = { ...limits.http1, detectTimeoutMs: timeoutMs };
+    const stage = new FirstBytes(clock, wheel, timeouts, judge, (verdict, bytes, ended) => {
       if (verdict === 'http1' || verdict === 'http2' || (declared && bytes.length > 0)) {
         if (destination !== null && !declared) learned.sawHttp(destination.name);
         const version = httpVersion(verdict, destination === null ? null : destination.protocol);

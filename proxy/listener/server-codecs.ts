@@ -1,7 +1,7 @@
 import type { RequestHandler } from '../exchange/stream.ts';
 import type { Http1Codec } from '../http1/http1-codec.ts';
 import { Http1ServerConnection } from '../http1/server-connection.ts';
-import { type Http2Observer, TRUSTED_LIMITS, UNTRUSTED_LIMITS } from '../http2/limits.ts';
+import type { Http2Limits, Http2Observer } from '../http2/limits.ts';
 import { Http2ServerConnection } from '../http2/server-connection.ts';
 import type { Http2Workspace } from '../http2/workspace.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -10,6 +10,8 @@ import type { Stage } from './downstream-connection.ts';
 /** The server sides of the codecs, with what they share. */
 export interface ServerCodecs {
   readonly http1: Http1Codec;
+  /** HTTP/2 limits of strangers, and of sidecars. */
+  readonly limits: { readonly http2: Http2Limits; readonly mesh: Http2Limits };
   readonly workspace: Http2Workspace;
   readonly observer: Http2Observer;
   /** Monotonic ms. */
@@ -36,7 +38,7 @@ export function serveHttp(
   return new Http2ServerConnection({
     transport,
     workspace: codecs.workspace,
-    limits: trusted ? TRUSTED_LIMITS : UNTRUSTED_LIMITS,
+    limits: trusted ? codecs.limits.mesh : codecs.limits.http2,
     observer: codecs.observer,
     clock: codecs.clock,
     handler,

@@ -23,7 +23,8 @@ const UNUSED: TransportUser = { receive() {}, receiveEnd() {}, closed() {} };
 /**
  * Terminates TLS on a connection whose first bytes have been read. The client must show a certificate of the trust bundle
  * with exactly one SPIFFE ID; everything else ends the connection. `settle` is called once, later, with the reason of a
- * failure. What is returned serves the connection meanwhile.
+ * failure. What is returned serves the connection meanwhile, and its ticks end a handshake that takes longer than
+ * `timeoutMs`, however often the client says a little.
  */
 export function terminateTls(
   transport: SocketTransport,
@@ -32,12 +33,15 @@ export function terminateTls(
   identity: Identity,
   alpn: readonly string[],
   timeoutMs: number,
-  settle: (client: SecuredClient | null, reason: string) => void,
+  settle: (client: SecuredClient | null, reason: string, timedOut: boolean) => void,
 ): Stage {
   const raw = transport.detach();
   if (raw === null) {
-    queueMicrotask(() => settle(null, 'the connection is closed'));
-    return handshake(() => {});
+    queueMicrotask(() => settle(null, 'the connection is closed', false));
+    return handshake(
+      () => {},
+      () => {},
+    );
   }
   // What was read goes back, so that TLS sees it (Node: TLSSocket reads what its socket has buffered).
   raw.unshift(Buffer.from(bytes));
@@ -49,14 +53,13 @@ export function terminateTls(
     ALPNProtocols: [...alpn],
   });
   let settled = false;
-  const fail = (reason: string): void => {
+  const fail = (reason: string, timedOut = false): void => {
     if (settled) return;
     settled = true;
     socket.destroy();
     raw.destroy();
-    settle(null, reason);
+    settle(null, reason, timedOut);
   };
-  socket.setTimeout(timeoutMs, () => fail(`no TLS handshake within ${timeoutMs} ms`));
   socket.on('error', error => fail(error.message));
   raw.on('error', error => fail(error.message));
   socket.on('close', () => fail('the client closed the connection during the TLS handshake'));
@@ -71,7 +74,6 @@ export function terminateTls(
     const peer = peerIdentity(certificate.raw);
     if (peer.kind === 'none') return fail(`certificate of the client: ${peer.reason}`);
     settled = true;
-    socket.setTimeout(0);
     socket.pause();
     const secured = new SocketTransport(shared, UNUSED, SHARED_HIGH_WATER);
     secured.attach(socket, readInto(socket, secured.onread()));
@@ -83,19 +85,27 @@ export function terminateTls(
         expiresAt: Math.min(identity.notAfter, certificate.validToDate.getTime()),
       },
       '',
+      false,
     );
   });
-  return handshake(() => fail('the proxy is stopping'));
+  let startedAt = Number.NaN;
+  return handshake(
+    () => fail('the proxy is stopping'),
+    nowMs => {
+      if (Number.isNaN(startedAt)) startedAt = nowMs;
+      if (nowMs - startedAt >= timeoutMs) fail(`no TLS handshake within ${timeoutMs} ms`, true);
+    },
+  );
 }
 
 /** A connection whose handshake is under way: there is nothing to read or to drain yet. */
-function handshake(cancel: () => void): Stage {
+function handshake(cancel: () => void, tick: (nowMs: number) => void): Stage {
   return {
     active: 1,
     receive() {},
     receiveEnd() {},
     closed() {},
-    tick() {},
+    tick,
     drain() {},
     destroy: cancel,
   };
