@@ -40,8 +40,10 @@ export class FrameWriter {
     const output = this.#output;
     output.ensure(FRAME_HEADER_BYTES);
     output.end += FRAME_HEADER_BYTES;
+    // A change of the table's size is written first, and is part of the block (RFC 7541 §4.2).
+    const start = output.end;
     this.#encoder.begin(fields);
-    return output.end;
+    return start;
   }
 
   /** @param start what {@link beginHeaders} returned */

@@ -198,6 +198,16 @@ describe('a response', () => {
     expect(server.connection.active).toBe(0);
   });
 
+  it('begins with the size of the table if the client has made it smaller (RFC 7541 §4.2)', () => {
+    const server = new ServerUnderTest();
+    server.receive(frame(4, 0, 0, settings(1, 0)), headers(1, GET, true));
+    server.handler.requests[0].stream.respond(OK, true);
+    const [ack, head] = server.sent();
+    expect(ack).toMatchObject({ type: 4, flags: 1 });
+    expect(head).toMatchObject({ type: 1, flags: 5, id: 1 });
+    expect([...head.payload.subarray(0, 2)]).toEqual([0x20, 0x88]);
+  });
+
   it('is cut at the frame size of the client, head and body', () => {
     const server = new ServerUnderTest();
     server.receive(headers(1, GET, true));
