@@ -8,6 +8,8 @@ export const backend = {
   http2: 18_081,
   /** Echoes bytes. */
   echo: 18_082,
+  /** Echoes gRPC messages. */
+  grpc: 18_083,
 } as const;
 
 /** The proxy under test: one address per proxy, so that its ports can be the same for all. */

@@ -70,6 +70,20 @@ export const scenarios: readonly Scenario[] = [
     unit: 'message',
   },
   {
+    name: 'mtls-grpc-unary',
+    what: 'gRPC, unary calls, 4 connections × 8 streams, over mutual TLS, each of the two hops',
+    way: 'mtls-grpc',
+    load: { kind: 'grpc', connections: 4, streams: 8, messages: 1 },
+    unit: 'call',
+  },
+  {
+    name: 'mtls-grpc-stream',
+    what: 'gRPC, streams of 1,000 messages, 4 connections × 8 streams, over mutual TLS, each of the two hops',
+    way: 'mtls-grpc',
+    load: { kind: 'grpc', connections: 4, streams: 8, messages: 1000 },
+    unit: 'message',
+  },
+  {
     name: 'rate-http1',
     what: 'HTTP/1.1 at 2,000 requests/s, 32 connections, one proxy',
     way: 'http1',

@@ -8,7 +8,7 @@ import { startNginx } from './nginx.ts';
 export interface Listen {
   host: string;
   port: number;
-  protocol: 'http1' | 'http2' | 'echo';
+  protocol: 'http1' | 'http2' | 'echo' | 'grpc';
 }
 
 /** What proxies forward to. */
@@ -16,6 +16,7 @@ export const backendListens: readonly Listen[] = [
   { host: backend.host, port: backend.http1, protocol: 'http1' },
   { host: backend.host, port: backend.http2, protocol: 'http2' },
   { host: backend.host, port: backend.echo, protocol: 'echo' },
+  { host: backend.host, port: backend.grpc, protocol: 'grpc' },
 ];
 
 async function startProgram(folder: string, { host, port, protocol }: Listen): Promise<Running> {

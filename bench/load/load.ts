@@ -19,7 +19,9 @@ export type LoadShape =
   /** Requests per second over all connections. */
   | { kind: 'rate'; protocol: 'http1' | 'http2'; connections: number; streams: number; rate: number }
   /** Messages of so many bytes over TCP, one in flight on each connection. */
-  | { kind: 'echo'; connections: number; bytes: number };
+  | { kind: 'echo'; connections: number; bytes: number }
+  /** Calls of so many messages of 100 bytes, each sent when the one before has come back. */
+  | { kind: 'grpc'; connections: number; streams: number; messages: number };
 
 /** Where the load goes. */
 export interface Target {
@@ -41,5 +43,9 @@ export function generate(target: Target, shape: LoadShape, seconds: number): Pro
     }
     case 'echo':
       return program('echo-client', target, [shape.connections, shape.bytes, seconds]);
+    case 'grpc': {
+      const { connections, streams, messages } = shape;
+      return program('grpc-client', target, [connections, streams, messages, 100, seconds]);
+    }
   }
 }

@@ -52,7 +52,7 @@ function httpFilter(hop: Hop) {
     name: 'envoy.filters.network.http_connection_manager',
     typed_config: {
       '@type': `${TYPE}.filters.network.http_connection_manager.v3.HttpConnectionManager`,
-      codec_type: hop.in === 'http2' ? 'HTTP2' : 'HTTP1',
+      codec_type: hop.in === 'http1' ? 'HTTP1' : 'HTTP2',
       stat_prefix: 'in',
       route_config: { virtual_hosts: [{ name: 'all', domains: ['*'], routes }] },
       http_filters: [
@@ -91,7 +91,7 @@ function listener(hop: Hop, context: Context) {
 /** HTTP only: the version towards the upstream. */
 function protocolOptions(hop: Hop) {
   if (hop.out === 'tcp') return {};
-  const version = hop.out === 'http2' ? { http2_protocol_options: {} } : { http_protocol_options: {} };
+  const version = hop.out === 'http1' ? { http_protocol_options: {} } : { http2_protocol_options: {} };
   return {
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {

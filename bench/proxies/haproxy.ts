@@ -5,19 +5,21 @@ import type { Context, Hop, Proxy } from './proxy.ts';
 
 const HOST = '127.99.2.1';
 
+const isHttp2 = (protocol: Hop['in']): boolean => protocol === 'http2' || protocol === 'grpc';
+
 /** ALPN `h2` where the hop is HTTP; none where it is bytes. */
 function bindOptions(hop: Hop, { certificates: { ca, server } }: Context): string {
-  const alpn = hop.in === 'http2' ? ' alpn h2' : '';
+  const alpn = isHttp2(hop.in) ? ' alpn h2' : '';
   if (hop.tls === 'in')
     return `ssl crt ${server.pem} ca-file ${ca} verify required ssl-min-ver TLSv1.3${alpn}`;
-  return hop.in === 'http2' ? 'proto h2' : '';
+  return isHttp2(hop.in) ? 'proto h2' : '';
 }
 
 function serverOptions(hop: Hop, { certificates: { ca, client } }: Context): string {
-  const alpn = hop.out === 'http2' ? ' alpn h2' : '';
+  const alpn = isHttp2(hop.out) ? ' alpn h2' : '';
   if (hop.tls === 'out')
     return `ssl crt ${client.pem} ca-file ${ca} verify required verifyhost server.bench${alpn}`;
-  return hop.out === 'http2' ? 'proto h2' : '';
+  return isHttp2(hop.out) ? 'proto h2' : '';
 }
 
 function configuration(hop: Hop, context: Context): string {

@@ -1,4 +1,7 @@
-/** nginx: HTTP/1.1 towards the backend in every HTTP way (it has no HTTP/2 upstream), over TLS where others speak HTTP/2. */
+/**
+ * nginx: HTTP/1.1 towards the backend in every HTTP way but gRPC's (it has no other HTTP/2 upstream), over TLS where
+ * others speak HTTP/2.
+ */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { backend } from '../addresses.ts';
@@ -23,15 +26,29 @@ function tlsIn(hop: Hop, { certificates: { ca, server } }: Context): string {
 
 function tlsOut(hop: Hop, { certificates: { ca, client } }: Context): string {
   if (hop.tls !== 'out') return '';
-  return `proxy_ssl_certificate ${client.certificate}; proxy_ssl_certificate_key ${client.key};
-    proxy_ssl_trusted_certificate ${ca}; proxy_ssl_verify on; proxy_ssl_name server.bench;
-    proxy_ssl_protocols TLSv1.3;`;
+  const module = hop.out === 'grpc' ? 'grpc' : 'proxy';
+  return `${module}_ssl_certificate ${client.certificate}; ${module}_ssl_certificate_key ${client.key};
+    ${module}_ssl_trusted_certificate ${ca}; ${module}_ssl_verify on; ${module}_ssl_name server.bench;
+    ${module}_ssl_protocols TLSv1.3;`;
+}
+
+function proxyPass({ tls }: Hop): string {
+  return `proxy_pass ${tls === 'out' ? 'https' : 'http'}://backend;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_next_upstream error timeout http_503;`;
+}
+
+function grpcPass({ tls }: Hop): string {
+  return `grpc_pass ${tls === 'out' ? 'grpcs' : 'grpc'}://backend;
+      grpc_next_upstream error timeout http_503;`;
 }
 
 function http(hop: Hop, context: Context): string {
   const { folder } = context;
   // Between its own two hops it speaks HTTP/1.1.
   const listen = hop.tls === 'in' ? ' ssl' : hop.in === 'http2' ? ' http2' : '';
+  const grpc = hop.in === 'grpc';
   return `http {
   access_log off;
   keepalive_requests 1000000000;
@@ -40,13 +57,10 @@ function http(hop: Hop, context: Context): string {
   uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
   upstream backend { server ${upstream(hop)}; keepalive 128; keepalive_requests 1000000000; }
   server {
-    listen ${HOST}:${hop.port}${listen} reuseport backlog=1024;
+    listen ${HOST}:${hop.port}${listen}${grpc ? ' http2' : ''} reuseport backlog=1024;
     ${tlsIn(hop, context)}
     location / {
-      proxy_pass ${hop.tls === 'out' ? 'https' : 'http'}://backend;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_next_upstream error timeout http_503;
+      ${grpc ? grpcPass(hop) : proxyPass(hop)}
       ${tlsOut(hop, context)}
     }
   }

@@ -4,13 +4,13 @@ import type { Certificates } from '../certificates.ts';
 import type { Target } from '../load/load.ts';
 
 /** Ways to the backend: through one proxy, or (`mtls`) through two that speak mutual TLS with one another. */
-export type Way = 'http1' | 'http2' | 'mtls' | 'mtls-http1' | 'mtls-tcp';
+export type Way = 'http1' | 'http2' | 'mtls' | 'mtls-http1' | 'mtls-tcp' | 'mtls-grpc';
 
 /** What one process of a way listens for and speaks. */
 export interface Hop {
   port: number;
-  in: 'http1' | 'http2' | 'tcp';
-  out: 'http1' | 'http2' | 'tcp';
+  in: 'http1' | 'http2' | 'grpc' | 'tcp';
+  out: 'http1' | 'http2' | 'grpc' | 'tcp';
   /** The side that is mutual TLS. */
   tls: 'none' | 'in' | 'out';
   upstream: Target;
@@ -23,6 +23,7 @@ export function hops(way: Way, host: string): Hop[] {
   const http1 = { host: backend.host, port: backend.http1 };
   const http2 = { host: backend.host, port: backend.http2 };
   const echo = { host: backend.host, port: backend.echo };
+  const grpc = { host: backend.host, port: backend.grpc };
   switch (way) {
     case 'http1':
       return [{ ...client, in: 'http1', out: 'http1', tls: 'none', upstream: http1 }];
@@ -42,6 +43,11 @@ export function hops(way: Way, host: string): Hop[] {
       return [
         { ...client, in: 'tcp', out: 'tcp', tls: 'out' },
         { ...server, in: 'tcp', out: 'tcp', tls: 'in', upstream: echo },
+      ];
+    case 'mtls-grpc':
+      return [
+        { ...client, in: 'grpc', out: 'grpc', tls: 'out' },
+        { ...server, in: 'grpc', out: 'grpc', tls: 'in', upstream: grpc },
       ];
   }
 }

@@ -28,6 +28,7 @@ const DESTINATIONS: Readonly<Record<Way, Destination>> = {
   mtls: { service: 'server', port: 8081, appProtocol: 'kubernetes.io/h2c', backend: 'http2' },
   'mtls-http1': { service: 'server', port: 8080, appProtocol: 'http', backend: 'http1' },
   'mtls-tcp': { service: 'server', port: 8082, appProtocol: 'tcp', backend: 'echo' },
+  'mtls-grpc': { service: 'server', port: 8083, appProtocol: 'grpc', backend: 'grpc' },
 };
 
 const deployment = (name: string, port: number): string => `apiVersion: apps/v1
