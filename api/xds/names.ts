@@ -60,5 +60,8 @@ export function podRoutes(namespace: string, pod: string, port: number): string 
   return `route/pod/${namespace}/${pod}:${port}`;
 }
 
+/** Envoy's name of the filter whose CorsPolicy is in a route's `typed_per_filter_config`. */
+export const corsFilterName = 'envoy.filters.http.cors';
+
 /** Key of the `filter_metadata` in which Tulle puts what Envoy's messages have no field for. */
 export const metadataKey = 'tulle.dev';

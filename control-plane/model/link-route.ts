@@ -293,6 +293,7 @@ function splitRoute(
         timeoutMs: 0,
         backendTimeoutMs: 0,
         retry: null,
+        cors: null,
       },
     ],
   };

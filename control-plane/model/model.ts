@@ -141,6 +141,20 @@ export type RouteAction =
       readonly path: PathRewrite | null;
     };
 
+/** Cross-origin requests that a rule allows (HTTPCORSFilter). */
+export interface Cors {
+  /** `*` alone, or `scheme://host[:port]` without a well-known port; the host may be `*`, or begin with `*.`. */
+  readonly allowOrigins: readonly string[];
+  /** `*` alone, or methods. */
+  readonly allowMethods: readonly string[];
+  /** `*` alone, or names in lower case. */
+  readonly allowHeaders: readonly string[];
+  readonly exposeHeaders: readonly string[];
+  readonly allowCredentials: boolean;
+  /** How long a browser may remember the answer to a preflight request, in seconds. */
+  readonly maxAgeS: number;
+}
+
 export interface RouteRule {
   readonly name: string;
   /** One or more; any of them. */
@@ -152,6 +166,7 @@ export interface RouteRule {
   readonly timeoutMs: number;
   readonly backendTimeoutMs: number;
   readonly retry: Retry | null;
+  readonly cors: Cors | null;
 }
 
 /**

@@ -97,6 +97,7 @@ function route(name: string, parent: string, backend: string, kind: Route['kind'
         timeoutMs: 0,
         backendTimeoutMs: 0,
         retry: null,
+        cors: null,
       },
     ],
     problems: [],

@@ -127,7 +127,7 @@ test.each<[string, string, string, unknown[]]>([
     [
       [
         ref(),
-        'Accepted=False/UnsupportedValue: spec.rules[0].filters[0].type is "ExtensionRef"; use one of RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite, RequestMirror',
+        'Accepted=False/UnsupportedValue: spec.rules[0].filters[0].type is "ExtensionRef"; use one of RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite, RequestMirror, CORS',
         resolved,
       ],
     ],

@@ -119,6 +119,7 @@ export function rule(backends: Readonly<Record<string, number>>, fields: Partial
     timeoutMs: 0,
     backendTimeoutMs: 0,
     retry: null,
+    cors: null,
     ...fields,
   };
 }

@@ -2,7 +2,7 @@
  * Routes as the writers of all dialects take them: split into single matches, in order of precedence, with backends that
  * are cluster names. Everything in it is valid: no dialect has to check again.
  */
-import type { FieldEdits, PathRewrite, Retry, Route, RouteMatch } from '../model/model.ts';
+import type { Cors, FieldEdits, PathRewrite, Retry, Route, RouteMatch } from '../model/model.ts';
 
 export interface ResolvedBackend {
   /** '': invalid, its share is answered with 500. */
@@ -43,6 +43,7 @@ export interface ResolvedRoute {
   /** One attempt; 0: none. */
   readonly attemptTimeoutMs: number;
   readonly retry: Retry | null;
+  readonly cors: Cors | null;
   /** `HTTPRoute/<namespace>/<name>/<rule>`, '' for the implicit route. */
   readonly origin: string;
 }

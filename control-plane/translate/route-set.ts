@@ -56,6 +56,7 @@ export function implicitRouteTo(cluster: string): ResolvedRoute {
     timeoutMs: 0,
     attemptTimeoutMs: 0,
     retry: null,
+    cors: null,
     origin: '',
   };
 }
@@ -122,6 +123,7 @@ function resolve({ route, rule, ruleIndex, match }: RankedMatch): ResolvedRoute 
     timeoutMs: rule.timeoutMs,
     attemptTimeoutMs: rule.backendTimeoutMs,
     retry: rule.retry,
+    cors: rule.cors,
     origin: originOf(route, rule, ruleIndex),
   };
 }

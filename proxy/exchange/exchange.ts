@@ -9,6 +9,7 @@ import { admitRequest, releaseRequest } from '../resilience/request-limit.ts';
 import { retryAfterMs, retryDelay } from '../resilience/retry-backoff.ts';
 import { returnRetry, takeRetry } from '../resilience/retry-budget.ts';
 import { denyRetry, shouldRetry } from '../resilience/retry-policy.ts';
+import type { FieldEdits } from '../route/route-config.ts';
 import type { Backend, ForwardRoute, Route } from '../route/route-table.ts';
 import type { PoolFailure } from '../upstream/wait-queue.ts';
 import { Attempt } from './attempt.ts';
@@ -85,6 +86,8 @@ export class Exchange implements RequestReceiver, TimerOwner {
   /** Of {@link route}, if it forwards. */
   forwardRoute: ForwardRoute | null = null;
   backend: Backend | null = null;
+  /** Of the route's CORS policy; applied to every answer, the proxy's own as well. */
+  answerEdits: FieldEdits | null = null;
   attempt: Attempt | null = null;
   attempts = 0;
   /** The endpoint of the last attempt that is over. */
@@ -173,6 +176,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
     if (this.state === 'done') return;
     this.status = status;
     this.responseBytes = body.length;
+    if (this.answerEdits !== null) fields.applyEdits(lines, this.answerEdits);
     replyText(this.stream, status, lines, body, this.head.method);
     this.#finish();
   }
@@ -184,7 +188,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.failure = code;
     this.flags = flag;
     if (this.grpc) this.grpcStatus = grpc;
-    this.status = replyFailure(this.stream, code, this.grpc, this.head.method);
+    this.status = replyFailure(this.stream, code, this.grpc, this.head.method, this.answerEdits);
     this.#finish();
   }
 
@@ -410,6 +414,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
     const { route, backend } = this;
     if (route?.responseFields) fields.applyEdits(head.fields, route.responseFields);
     if (backend?.responseFields) fields.applyEdits(head.fields, backend.responseFields);
+    if (this.answerEdits !== null) fields.applyEdits(head.fields, this.answerEdits);
     this.stream.respond(head, end);
     if (end) this.#responseEnded();
   }

@@ -1,13 +1,21 @@
 /** Answers that the proxy makes itself. */
 import { type FailureCode, failureHeader, failures } from '../../api/failure.ts';
+import type { FieldEdits } from '../route/route-config.ts';
+import * as fieldLines from './fields.ts';
 import type { FieldLines, ServerStream } from './stream.ts';
 
 /**
  * Answers with a failure of api/failure.ts: its status, the code and sentence in `tulle-error` and the sentence as a body;
- * for gRPC a trailers-only response (gRPC over HTTP/2, "Responses").
+ * for gRPC a trailers-only response (gRPC over HTTP/2, "Responses"). `edits` are applied to its fields.
  * @returns the HTTP status that was sent
  */
-export function replyFailure(stream: ServerStream, code: FailureCode, grpc: boolean, method: string): number {
+export function replyFailure(
+  stream: ServerStream,
+  code: FailureCode,
+  grpc: boolean,
+  method: string,
+  edits: FieldEdits | null,
+): number {
   const { status, grpc: grpcStatus, sentence } = failures[code];
   const reason = `${code}; ${sentence}`;
   if (grpc) {
@@ -21,12 +29,14 @@ export function replyFailure(stream: ServerStream, code: FailureCode, grpc: bool
       failureHeader,
       reason,
     ];
+    if (edits !== null) fieldLines.applyEdits(fields, edits);
     stream.respond({ status: 200, fields, contentLength: -1 }, true);
     return 200;
   }
   const fields = [failureHeader, reason];
   // Overload passes; a client that knows when to come back does not make it worse.
   if (code === 'OVERFLOW' || code === 'DRAINING') fields.push('retry-after', '1');
+  if (edits !== null) fieldLines.applyEdits(fields, edits);
   replyText(stream, status, fields, `${sentence}\n`, method);
   return status;
 }

@@ -2,7 +2,9 @@ import { outboundListener } from '../../api/xds/names.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Destination, Destinations, Resolution } from '../cluster/destination.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
+import { answerEdits, isPreflight, preflightFields } from '../route/cors.ts';
 import { editRequest } from '../route/edit-request.ts';
+import { matchPreflight } from '../route/match-preflight.ts';
 import { matchRoute } from '../route/match-route.ts';
 import { rewritePath } from '../route/path-rewrite.ts';
 import { pickBackend } from '../route/pick-backend.ts';
@@ -99,9 +101,14 @@ export class OutboundDirection implements Direction {
 
   #match(exchange: Exchange, destination: Destination, routes: RouteTable): void {
     const { head } = exchange;
-    const route = matchRoute(routes, head);
+    const preflight = isPreflight(head);
+    const route = preflight ? matchPreflight(routes, head) : matchRoute(routes, head);
     if (route === null) return exchange.fail('NO_ROUTE');
     exchange.route = route;
+    if (route.cors !== null) {
+      if (preflight) return exchange.reply(200, preflightFields(route.cors, head), '');
+      exchange.answerEdits = answerEdits(route.cors, head);
+    }
     switch (route.kind) {
       case 'forward':
         return this.#forward(exchange, route);

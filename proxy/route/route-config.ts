@@ -101,11 +101,24 @@ export interface DirectConfig {
   readonly body: string;
 }
 
+/** Cross-origin requests that a route allows. Lists are as they stand in the answer, joined with ', '; `*` means any. */
+export interface CorsConfig {
+  /** Any of them; an exact `*` is any origin. */
+  readonly origins: readonly StringMatch[];
+  readonly methods: string;
+  readonly headers: string;
+  readonly exposeHeaders: string;
+  readonly credentials: boolean;
+  /** Seconds for which a browser may remember the answer to a preflight request; '' for its own choice. */
+  readonly maxAge: string;
+}
+
 export interface RouteConfig {
   readonly match: RouteMatchConfig;
   readonly action: ForwardConfig | RedirectConfig | DirectConfig;
   readonly requestFields: FieldEdits | null;
   readonly responseFields: FieldEdits | null;
+  readonly cors: CorsConfig | null;
   /** `HTTPRoute/<namespace>/<name>/<rule>` for logs and metrics, '' for the implicit route. */
   readonly origin: string;
 }

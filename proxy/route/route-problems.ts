@@ -1,6 +1,13 @@
 /** Why a RouteConfiguration cannot be used: each problem names the field, the value and the remedy. */
 import { RE2JS } from 're2js';
-import type { FieldEdits, NamedMatch, PathMatch, RouteConfig, RoutesConfig } from './route-config.ts';
+import type {
+  CorsConfig,
+  FieldEdits,
+  NamedMatch,
+  PathMatch,
+  RouteConfig,
+  RoutesConfig,
+} from './route-config.ts';
 
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that split or end a field line
@@ -36,6 +43,7 @@ function problemsOf(route: RouteConfig): string[] {
     ...match.query.flatMap(parameter => namedProblems('query parameter', parameter)),
     ...editProblems('request', route.requestFields),
     ...editProblems('response', route.responseFields),
+    ...corsProblems(route.cors),
   ];
   switch (action.kind) {
     case 'forward':
@@ -59,6 +67,19 @@ function problemsOf(route: RouteConfig): string[] {
         problems.push(`status ${action.status}; use an integer from 200 to 599`);
       }
       break;
+  }
+  return problems;
+}
+
+function corsProblems(cors: CorsConfig | null): string[] {
+  if (cors === null) return [];
+  const problems = cors.origins.flatMap(match =>
+    match.kind === 'regex' ? regexProblems('allowed origin', match.value) : [],
+  );
+  for (const value of [cors.methods, cors.headers, cors.exposeHeaders, cors.maxAge]) {
+    if (BAD_VALUE.test(value)) {
+      problems.push(`CORS policy has the value ${JSON.stringify(value)}; remove CR, LF and NUL`);
+    }
   }
   return problems;
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts';
+import { type CorsPolicy, compileCors } from './cors.ts';
 import { insertPath, PathNode } from './path-tree.ts';
 import { compileConditions, type RequestConditions } from './request-conditions.ts';
 import type {
@@ -38,6 +39,7 @@ interface RouteBase {
   readonly conditions: RequestConditions;
   readonly requestFields: FieldEdits | null;
   readonly responseFields: FieldEdits | null;
+  readonly cors: CorsPolicy | null;
 }
 
 export interface ForwardRoute extends RouteBase {
@@ -124,6 +126,7 @@ function compileRoute(route: RouteConfig, index: number, cluster: (name: string)
     conditions: compileConditions(route.match),
     requestFields: compileEdits(route.requestFields),
     responseFields: compileEdits(route.responseFields),
+    cors: route.cors === null ? null : compileCors(route.cors),
   };
   switch (action.kind) {
     case 'forward':

@@ -2,6 +2,7 @@
 import type { RequestHead } from '../exchange/stream.ts';
 import type {
   BackendConfig,
+  CorsConfig,
   ForwardConfig,
   RouteConfig,
   RouteMatchConfig,
@@ -31,7 +32,21 @@ export function route(match: Partial<RouteMatchConfig>, overrides: Partial<Route
     action: forward(),
     requestFields: null,
     responseFields: null,
+    cors: null,
     origin: '',
+    ...overrides,
+  };
+}
+
+/** Allows https://a.com. */
+export function cors(overrides: Partial<CorsConfig> = {}): CorsConfig {
+  return {
+    origins: [{ kind: 'exact', value: 'https://a.com' }],
+    methods: '',
+    headers: '',
+    exposeHeaders: '',
+    credentials: false,
+    maxAge: '5',
     ...overrides,
   };
 }

@@ -218,6 +218,34 @@ endpoints: [${endpoints}]
   });
 });
 
+test('a CORS policy is as browsers write origins, and has its defaults', () => {
+  const { route, problems } = httpRoute(`
+    - filters: [{type: CORS, cors: {allowOrigins: ["https://*.Foo.com:443", "http://a:8080"], allowHeaders: [X-A], exposeHeaders: ["*", x-b], allowCredentials: true}}]
+    - filters: [{type: CORS, cors: {}}]`);
+  expect(problems).toEqual([
+    'spec.rules[0].filters[0].cors.exposeHeaders is "*"; name the headers: with allowCredentials it exposes none',
+  ]);
+  expect(route.faults.map(({ reason }) => reason)).toEqual(['NotApplied']);
+  expect(route.rules.map(({ cors }) => cors)).toEqual([
+    {
+      allowOrigins: ['https://*.foo.com', 'http://a:8080'],
+      allowMethods: [],
+      allowHeaders: ['x-a'],
+      exposeHeaders: ['x-b'],
+      allowCredentials: true,
+      maxAgeS: 5,
+    },
+    {
+      allowOrigins: [],
+      allowMethods: [],
+      allowHeaders: [],
+      exposeHeaders: [],
+      allowCredentials: false,
+      maxAgeS: 5,
+    },
+  ]);
+});
+
 test('an HTTPRoute with everything in its place', () => {
   const { route, problems } = httpRoute(`
   - name: canary
@@ -300,6 +328,7 @@ test('an HTTPRoute with everything in its place', () => {
         responseFields: null,
         timeoutMs: 61_500,
         backendTimeoutMs: 2000,
+        cors: null,
         retry: { attempts: 3, statuses: [500, 503], grpcStatuses: [], backoffMs: 50, anyMethod: false },
       },
     ],
@@ -355,13 +384,13 @@ test.each([
   ],
   [
     'an unknown filter answers 500 and is not skipped',
-    '[{filters: [{type: CORS, cors: {}}], backendRefs: [{name: v1, port: 80}]}]',
+    '[{filters: [{type: ExtensionRef, extensionRef: {group: x.io, kind: Filter, name: f}}], backendRefs: [{name: v1, port: 80}]}]',
     [
-      'spec.rules[0].filters[0].type is "CORS"; use one of RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite, RequestMirror',
+      'spec.rules[0].filters[0].type is "ExtensionRef"; use one of RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite, RequestMirror, CORS',
     ],
     [
       [
-        '500 1: spec.rules[0].filters[0].type is "CORS"; use one of RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite, RequestMirror',
+        '500 1: spec.rules[0].filters[0].type is "ExtensionRef"; use one of RequestHeaderModifier, ResponseHeaderModifier, RequestRedirect, URLRewrite, RequestMirror, CORS',
       ],
     ],
   ],
@@ -420,6 +449,18 @@ test.each([
       'spec.rules[1].retry.codes[0] is 200; use an integer from 400 to 599',
     ],
     [['shop/v1:80 1'], ['shop/v1:80 1']],
+  ],
+  [
+    'a CORS policy that cannot be read answers 500',
+    '[{filters: [{type: CORS, cors: {allowOrigins: [https://a.com/x, "https://*.b.com:70000"], allowMethods: ["*", GET], allowCredentials: 1, maxAge: 0}}], backendRefs: [{name: v1, port: 80}]}]',
+    [
+      'spec.rules[0].filters[0].cors.allowCredentials is 1; use true or false',
+      'spec.rules[0].filters[0].cors.allowOrigins[0] is "https://a.com/x"; use an origin such as https://example.org, https://*.example.org or "*"',
+      'spec.rules[0].filters[0].cors.allowOrigins[1] is "https://*.b.com:70000"; use an origin such as https://example.org, https://*.example.org or "*"',
+      'spec.rules[0].filters[0].cors.allowMethods is ["*","GET"]; use "*" alone',
+      'spec.rules[0].filters[0].cors.maxAge is 0; use an integer from 1 to 2147483647',
+    ],
+    [['500 1: spec.rules[0].filters[0].cors.allowCredentials is 1; use true or false']],
   ],
   [
     'a header modifier that cannot be applied answers 500',

@@ -1,5 +1,6 @@
-import type { Backend, FieldEdits, PathRewrite, RouteAction, RouteMatch } from '../../model/model.ts';
+import type { Backend, Cors, FieldEdits, PathRewrite, RouteAction, RouteMatch } from '../../model/model.ts';
 import { readBackendService } from './backend-service.ts';
+import { readCors } from './cors-filter.ts';
 import {
   type Fields,
   fields,
@@ -23,6 +24,7 @@ export interface Filters {
   pathRewrite: PathRewrite | null;
   hostRewrite: string;
   mirrors: { backend: Backend; fraction: number }[];
+  cors: Cors | null;
   /** A filter that cannot be applied: the requests it is for are answered with 500, it is never skipped. */
   problem: string;
 }
@@ -34,6 +36,7 @@ const FILTERS_OF_KIND = {
     'RequestRedirect',
     'URLRewrite',
     'RequestMirror',
+    'CORS',
   ],
   GRPCRoute: ['RequestHeaderModifier', 'ResponseHeaderModifier', 'RequestMirror'],
   backend: ['RequestHeaderModifier', 'ResponseHeaderModifier'],
@@ -41,6 +44,12 @@ const FILTERS_OF_KIND = {
 
 type FilterPlace = keyof typeof FILTERS_OF_KIND;
 type FilterType = (typeof FILTERS_OF_KIND)['HTTPRoute'][number];
+
+/** Where the field is not the type with a small letter in front. */
+const FIELD_OF_TYPE: Readonly<Partial<Record<FilterType, string>>> = {
+  URLRewrite: 'urlRewrite',
+  CORS: 'cors',
+};
 
 const HOST = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 // RFC 9110 §5.5: no control characters; a line break would end the field.
@@ -64,6 +73,7 @@ export function readFilters(
     pathRewrite: null,
     hostRewrite: '',
     mirrors: [],
+    cors: null,
     problem: '',
   };
   const seen = new Set<FilterType>();
@@ -74,12 +84,14 @@ export function readFilters(
     if (type !== 'RequestMirror' && seen.has(type))
       problems.add(`${at}.type`, type, 'use each filter once: merge it with the one before');
     else if (type === 'RequestMirror') readMirror(filters, item, at, namespace, problems, reported);
-    else readFilter(filters, type, item, at, matches, problems);
+    else readFilter(filters, type, item, at, matches, problems, reported);
     seen.add(type);
   }
   if (filters.redirect !== null && seen.has('URLRewrite'))
     problems.add(path, [...seen], 'use RequestRedirect or URLRewrite, not both');
   filters.problem = problems.list[0] ?? '';
+  // Half of a policy may allow what the whole does not.
+  if (filters.problem !== '') filters.cors = null;
   reported.addAll(problems);
   return filters;
 }
@@ -91,7 +103,7 @@ function readBody(
   type: FilterType,
   problems: Problems,
 ): { body: Fields; path: string } | null {
-  const name = type === 'URLRewrite' ? 'urlRewrite' : `${type[0].toLowerCase()}${type.slice(1)}`;
+  const name = FIELD_OF_TYPE[type] ?? `${type[0].toLowerCase()}${type.slice(1)}`;
   const path = `${at}.${name}`;
   if (item[name] === undefined || item[name] === null)
     problems.add(path, undefined, `say what ${type} is to do`);
@@ -106,6 +118,7 @@ function readFilter(
   at: string,
   matches: readonly RouteMatch[],
   problems: Problems,
+  reported: Problems,
 ): void {
   const read = readBody(item, at, type, problems);
   if (read === null) return;
@@ -123,6 +136,9 @@ function readFilter(
     case 'URLRewrite':
       filters.hostRewrite = readHost(body.hostname, `${path}.hostname`, problems);
       filters.pathRewrite = readPathRewrite(body.path, `${path}.path`, matches, problems);
+      return;
+    case 'CORS':
+      filters.cors = readCors(body, path, problems, reported);
   }
 }
 

@@ -4,7 +4,17 @@ import { type Fields, fields, listOfFields, oneOf, type Problems, requiredText }
 
 /** Field names, RFC 9110 §5.1. */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH'] as const;
+export const METHODS = [
+  'GET',
+  'HEAD',
+  'POST',
+  'PUT',
+  'DELETE',
+  'CONNECT',
+  'OPTIONS',
+  'TRACE',
+  'PATCH',
+] as const;
 /** What Gateway API does not allow in a path, as proxies disagree on its meaning. */
 const UNSAFE_PATH = /\/\/|\/\.{1,2}(\/|$)|%2f|#/i;
 

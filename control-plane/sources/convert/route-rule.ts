@@ -113,6 +113,7 @@ function readRule(
     timeoutMs,
     backendTimeoutMs,
     retry: readRetry(item.retry, `${path}.retry`, problems),
+    cors: filters.cors,
   };
 }
 

@@ -4,6 +4,7 @@ import type { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/lis
 import { HttpConnectionManager } from '../../../api/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import type { Client } from '../client.ts';
+import { corsFilter } from '../cors-wire.ts';
 import { overAds, routerFilter } from '../wire.ts';
 
 /** Name of Envoy's Listener and of its RouteConfiguration. */
@@ -14,7 +15,7 @@ export function outboundListener(address: Client['outbound']): DeepPartial<Liste
   const manager = pack(HttpConnectionManager, {
     statPrefix: outbound,
     routeSpecifier: { $case: 'rds', value: { routeConfigName: outbound, configSource: overAds } },
-    httpFilters: [routerFilter()],
+    httpFilters: [corsFilter(), routerFilter()],
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     // A stream may be silent for as long as it likes: timeouts are the routes' (Envoy's default is 5 minutes).
     streamIdleTimeout: durationOf(0),

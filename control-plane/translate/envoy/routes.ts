@@ -10,6 +10,7 @@ import type {
 import { PreviousHostsPredicate } from '../../../api/xds/gen/envoy/extensions/retry/host/previous_hosts/v3/previous_hosts.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import type { FieldEdits } from '../../model/model.ts';
+import { typedCors } from '../cors-wire.ts';
 import { defaults } from '../defaults.ts';
 import { expressionsOf, programSize } from '../regular-expression.ts';
 import type { Forward, ResolvedBackend, ResolvedRoute } from '../resolved-route.ts';
@@ -48,12 +49,28 @@ export function writeRoutes(route: ResolvedRoute, servicePort: number): DeepPart
     ...common(route),
     action: { $case: 'route', value: writeForward(route, action, withRetry) },
   });
+  if (match.method !== '') {
+    const isRetried = retry?.anyMethod === true || new RegExp(`^(?:${idempotent})$`).test(match.method);
+    const routes = [forward(retry !== null && isRetried)];
+    return route.cors === null ? routes : [preflight(routes[0], match), ...routes];
+  }
   if (retry === null || retry.anyMethod) return [forward(retry !== null)];
-  if (match.method !== '') return [forward(new RegExp(`^(?:${idempotent})$`).test(match.method))];
   const repeatable = forward(true);
   const method = { name: ':method', match: { kind: 'regex' as const, value: idempotent } };
   const headers = [headerMatcher(method), ...(repeatable.match?.headers ?? [])];
   return [{ ...repeatable, match: { ...repeatable.match, headers } }, forward(false)];
+}
+
+/**
+ * Preflight requests for the method of a rule, which the CORS filter answers by the policy of their route; they would
+ * otherwise match another rule.
+ */
+function preflight(route: DeepPartial<Route>, match: ResolvedRoute['match']): DeepPartial<Route> {
+  const asked = { kind: 'exact' as const, value: match.method };
+  const headers = [...match.headers, { name: 'access-control-request-method', match: asked }];
+  const written = writeMatch({ ...match, method: 'OPTIONS', headers });
+  written.headers?.push({ name: 'origin', headerMatchSpecifier: { $case: 'presentMatch', value: true } });
+  return { ...route, match: written };
 }
 
 /**
@@ -68,6 +85,7 @@ function common(route: ResolvedRoute): DeepPartial<Route> {
   return {
     name: route.origin,
     match: writeMatch(route.match),
+    typedPerFilterConfig: typedCors(route.cors),
     ...requestEdits(route.requestFields),
     ...responseEdits(route.responseFields),
   };

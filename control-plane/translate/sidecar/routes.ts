@@ -10,6 +10,7 @@ import type {
 } from '../../../api/xds/gen/envoy/config/route/v3/route_components.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import type { PathRewrite } from '../../model/model.ts';
+import { typedCors } from '../cors-wire.ts';
 import type { MeshReader } from '../mesh-reader.ts';
 import type { Forward, Redirect, ResolvedBackend, ResolvedRoute } from '../resolved-route.ts';
 import { redirectCode, wholePathRewrite } from '../route-wire.ts';
@@ -45,6 +46,7 @@ function writeRoute(route: ResolvedRoute): DeepPartial<Route> {
         ? { $case: 'route', value: writeForward(route, route.action) }
         : { $case: 'redirect', value: writeRedirect(route.action) },
     metadata: tulleMetadata(metadata),
+    typedPerFilterConfig: typedCors(route.cors),
     requestHeadersToAdd: headersToAdd(route.requestFields),
     requestHeadersToRemove: headersToRemove(route.requestFields),
     responseHeadersToAdd: headersToAdd(route.responseFields),

@@ -6,8 +6,10 @@ import { ClusterLoadAssignment } from '../../../api/xds/gen/envoy/config/endpoin
 import { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/listener.ts';
 import { RouteConfiguration } from '../../../api/xds/gen/envoy/config/route/v3/route.ts';
 import type { Route } from '../../../api/xds/gen/envoy/config/route/v3/route_components.ts';
+import { CorsPolicy } from '../../../api/xds/gen/envoy/extensions/filters/http/cors/v3/cors.ts';
 import { TcpProxy } from '../../../api/xds/gen/envoy/extensions/filters/network/tcp_proxy/v3/tcp_proxy.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
+import { corsFilterName } from '../../../api/xds/names.ts';
 import { decodeCluster, decodeEndpoints } from './clusters.ts';
 import type { Decoded } from './decoded.ts';
 import { decodeListener } from './listeners.ts';
@@ -37,6 +39,34 @@ const to = (cluster: string): NonNullable<DeepPartial<Route>['action']> => ({
   value: { clusterSpecifier: { $case: 'cluster', value: cluster } },
 });
 const anyPath: DeepPartial<Route>['match'] = { pathSpecifier: { $case: 'prefix', value: '/' } };
+
+const corsPolicy = (policy: DeepPartial<CorsPolicy>) => ({ [corsFilterName]: pack(CorsPolicy, policy) });
+
+test('a route has the CORS policy of its filter', () => {
+  const typedPerFilterConfig = corsPolicy({
+    allowOriginStringMatch: [
+      { matchPattern: { $case: 'exact', value: 'https://a.com' } },
+      { matchPattern: { $case: 'safeRegex', value: { regex: 'https://[^/:]+' } } },
+    ],
+    allowMethods: 'GET, PUT',
+    allowHeaders: '*',
+    exposeHeaders: 'x-a',
+    maxAge: '7',
+    allowCredentials: true,
+  });
+  const { routes: decoded } = value(routes({ match: anyPath, action: to('c'), typedPerFilterConfig }));
+  expect(decoded[0].cors).toEqual({
+    origins: [
+      { kind: 'exact', value: 'https://a.com' },
+      { kind: 'regex', value: 'https://[^/:]+' },
+    ],
+    methods: 'GET, PUT',
+    headers: '*',
+    exposeHeaders: 'x-a',
+    credentials: true,
+    maxAge: '7',
+  });
+});
 
 test('a route has all that the data path needs of it', () => {
   const { routes: decoded } = value(
@@ -148,6 +178,7 @@ test('a route has all that the data path needs of it', () => {
       },
       requestFields: { set: [['x-set', 's']], add: [['x-add', 'a']], remove: [] },
       responseFields: null,
+      cors: null,
       origin: 'HTTPRoute/shop/r/0',
     },
   ]);
@@ -281,7 +312,23 @@ test.each<[string, DeepPartial<Route>, RegExp]>([
   [
     'a filter',
     { match: anyPath, action: to('c'), typedPerFilterConfig: { f: { typeUrl: 'x' } } },
-    /typed_per_filter_config is "set"/,
+    /typed_per_filter_config\["f"\] is "set"; this sidecar knows envoy.filters.http.cors only/,
+  ],
+  [
+    'a CORS policy of another type',
+    { match: anyPath, action: to('c'), typedPerFilterConfig: { [corsFilterName]: { typeUrl: 'x' } } },
+    /cors"\]\.type_url is "x"; use type\.googleapis\.com\/envoy\.extensions\.filters\.http\.cors\.v3\.CorsPolicy/,
+  ],
+  [
+    'an origin that is no regular expression',
+    {
+      match: anyPath,
+      action: to('c'),
+      typedPerFilterConfig: corsPolicy({
+        allowOriginStringMatch: [{ matchPattern: { $case: 'safeRegex', value: { regex: '(' } } }],
+      }),
+    },
+    /allowed origin has the regular expression "\("/,
   ],
   [
     'an odd field name',

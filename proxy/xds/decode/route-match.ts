@@ -96,7 +96,7 @@ function readParameter(parameter: QueryParameterMatcher, at: string, problems: P
   return { name, match: { kind: 'present' }, invert: false };
 }
 
-function readString(matcher: StringMatcher, at: string, problems: Problems): StringMatch {
+export function readString(matcher: StringMatcher, at: string, problems: Problems): StringMatch {
   if (matcher.ignoreCase) {
     problems.add(`${at}.ignore_case`, true, 'this sidecar does not support it; use safe_regex with (?i)');
   }

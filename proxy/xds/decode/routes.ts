@@ -15,6 +15,7 @@ import type {
   RoutesConfig,
 } from '../../route/route-config.ts';
 import { routeProblems } from '../../route/route-problems.ts';
+import { readCors } from './cors.ts';
 import { type Decoded, decodeMessage, Problems } from './decoded.ts';
 import { readDuration } from './duration.ts';
 import { readEdits } from './field-edits.ts';
@@ -66,8 +67,6 @@ function unsupported(field: string, problems: Problems): void {
 }
 
 function readRoute(route: Route, at: string, problems: Problems): RouteConfig {
-  if (Object.keys(route.typedPerFilterConfig).length > 0)
-    unsupported(`${at}.typed_per_filter_config`, problems);
   const metadata = new MetadataReader(route.metadata, at, problems);
   const anyMethod = metadata.choice('retry_any_method', ['true', 'false'], 'false') === 'true';
   return {
@@ -85,6 +84,7 @@ function readRoute(route: Route, at: string, problems: Problems): RouteConfig {
       `${at}.response`,
       problems,
     ),
+    cors: readCors(route.typedPerFilterConfig, `${at}.typed_per_filter_config`, problems),
     origin: metadata.text('origin'),
   };
 }

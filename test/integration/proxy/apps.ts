@@ -77,17 +77,19 @@ export interface Call {
   readonly method?: string;
   readonly path?: string;
   readonly host?: string;
+  /** Where to connect to; the loopback address. */
+  readonly address?: string;
   readonly headers?: Record<string, string | string[]>;
   readonly body?: string | Buffer;
 }
 
 /** One HTTP/1.1 request on a connection of its own. Rejects if the answer is cut off. */
 export function call(port: number, options: Call = {}): Promise<Answer> {
-  const { method = 'GET', path = '/', host = 'orders', headers = {}, body } = options;
+  const { method = 'GET', path = '/', host = 'orders', address = '127.0.0.1', headers = {}, body } = options;
   return new Promise((resolve, reject) => {
     const informational: number[] = [];
     const sent = request(
-      { host: '127.0.0.1', port, method, path, headers: { host, ...headers }, agent: false },
+      { host: address, port, method, path, headers: { host, ...headers }, agent: false },
       received => {
         const chunks: Buffer[] = [];
         received.on('data', (chunk: Buffer) => chunks.push(chunk));

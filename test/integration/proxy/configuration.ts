@@ -93,6 +93,7 @@ export function forward(backends: readonly string[], options: Partial<ForwardCon
     },
     requestFields: null,
     responseFields: null,
+    cors: null,
     origin: 'HTTPRoute/shop/test/0',
   };
 }

@@ -22,6 +22,7 @@ export interface CorsPolicy {
   maxAge: string;
   allowCredentials?: boolean | undefined;
   filterEnabled?: RuntimeFractionalPercent | undefined;
+  forwardNotMatchingPreflights?: boolean | undefined;
 }
 
 function createBaseCors(): Cors {
@@ -103,6 +104,9 @@ export const CorsPolicy: MessageFns<CorsPolicy, "envoy.extensions.filters.http.c
     if (message.filterEnabled !== undefined) {
       RuntimeFractionalPercent.encode(message.filterEnabled, writer.uint32(58).fork()).join();
     }
+    if (message.forwardNotMatchingPreflights !== undefined) {
+      BoolValue.encode({ value: message.forwardNotMatchingPreflights! }, writer.uint32(82).fork()).join();
+    }
     return writer;
   },
 
@@ -175,6 +179,14 @@ export const CorsPolicy: MessageFns<CorsPolicy, "envoy.extensions.filters.http.c
             message.filterEnabled = RuntimeFractionalPercent.decode(reader, reader.uint32());
             continue;
           }
+          case 10: {
+            if (tag !== 82) {
+              break;
+            }
+
+            message.forwardNotMatchingPreflights = BoolValue.decode(reader, reader.uint32()).value;
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -210,6 +222,9 @@ export const CorsPolicy: MessageFns<CorsPolicy, "envoy.extensions.filters.http.c
     if (message.filterEnabled !== undefined) {
       obj.filterEnabled = RuntimeFractionalPercent.toJSON(message.filterEnabled);
     }
+    if (message.forwardNotMatchingPreflights !== undefined) {
+      obj.forwardNotMatchingPreflights = message.forwardNotMatchingPreflights;
+    }
     return obj;
   },
 
@@ -227,6 +242,7 @@ export const CorsPolicy: MessageFns<CorsPolicy, "envoy.extensions.filters.http.c
     message.filterEnabled = (object.filterEnabled !== undefined && object.filterEnabled !== null)
       ? RuntimeFractionalPercent.fromPartial(object.filterEnabled)
       : undefined;
+    message.forwardNotMatchingPreflights = object.forwardNotMatchingPreflights ?? undefined;
     return message;
   },
 };

@@ -1,0 +1,12 @@
+/** What users write and what happens then, through the whole mesh. */
+import { afterAll, beforeAll } from 'vitest';
+import { corsCases } from './cors.cases.ts';
+import { type RulesWorld, startRulesWorld } from './world.ts';
+
+let world: RulesWorld;
+beforeAll(async () => {
+  world = await startRulesWorld();
+}, 180_000);
+afterAll(() => world?.stop());
+
+corsCases(() => world);
