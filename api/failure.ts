@@ -46,11 +46,35 @@ export const failures = {
     flag: 'UF',
     sentence: 'The endpoint did not prove the expected identity.',
   },
+  PEER_REJECTED: {
+    status: 503,
+    grpc: 14,
+    flag: 'UF',
+    sentence: 'The endpoint did not accept the certificate of this proxy.',
+  },
   UPSTREAM_RESET: {
     status: 503,
     grpc: 14,
     flag: 'UC',
-    sentence: 'The endpoint closed the connection before it answered.',
+    sentence: 'The endpoint closed the connection before its answer was complete.',
+  },
+  CONNECTION_RESET: {
+    status: 503,
+    grpc: 14,
+    flag: 'UC',
+    sentence: 'The endpoint reset the connection and sent no byte of an answer.',
+  },
+  CONNECTION_LOST: {
+    status: 503,
+    grpc: 14,
+    flag: 'UC',
+    sentence: 'The endpoint fell silent: it answers neither the protocol nor TCP.',
+  },
+  STREAM_RESET: {
+    status: 503,
+    grpc: 14,
+    flag: 'UR',
+    sentence: 'The endpoint reset the request before its answer was complete.',
   },
   UPSTREAM_PROTOCOL: {
     status: 502,
@@ -76,11 +100,11 @@ export const failures = {
     flag: 'UT',
     sentence: 'The endpoint did not answer within the timeout of one attempt.',
   },
-  RETRIES_EXHAUSTED: {
-    status: 503,
-    grpc: 14,
-    flag: 'URX',
-    sentence: 'All attempts that the retry policy allows have failed.',
+  IDLE_TIMEOUT: {
+    status: 504,
+    grpc: 4,
+    flag: 'SI',
+    sentence: 'Nothing was heard of the endpoint for longer than the idle timeout of a request.',
   },
   OVERFLOW: {
     status: 503,
@@ -94,12 +118,6 @@ export const failures = {
     grpc: 8,
     flag: 'DPE',
     sentence: 'The header section exceeds a limit of the proxy.',
-  },
-  REQUEST_ABANDONED: {
-    status: 408,
-    grpc: 1,
-    flag: 'DC',
-    sentence: 'The client went away before the answer was complete.',
   },
   CONFIG_UNAVAILABLE: {
     status: 503,

@@ -143,7 +143,14 @@ export const limits = {
     default: 10_000,
     ...time,
     description: 'from the first byte of a head to its last',
-    outcome: 'request: 408 and close. Answer: 503 UPSTREAM_RESET',
+    outcome: 'request: 408 and close. Answer: 504 IDLE_TIMEOUT',
+  },
+  answerTimeoutMs: {
+    of: ['http1'],
+    default: 300_000,
+    ...time,
+    description: 'from the last byte of a request to the first byte of its answer, whatever the route allows',
+    outcome: '504 IDLE_TIMEOUT',
   },
   bodyIdleTimeoutMs: {
     of: ['http1'],
@@ -326,8 +333,9 @@ export const limits = {
     of: ['http2'],
     default: 300_000,
     ...optionalTime,
-    description: 'a stream on which nothing moves in either direction, tunnels excepted. 0: never',
-    outcome: 'RST_STREAM',
+    description:
+      'a stream on which nothing moves in either direction, tunnels excepted, and requests that are complete and wait for our answer. 0: never',
+    outcome: 'request: RST_STREAM. Answer: 504 IDLE_TIMEOUT, or cut off',
   },
   flushStallMs: {
     of: ['http2'],

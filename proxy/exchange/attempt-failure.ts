@@ -1,77 +1,116 @@
 /** What the failure of an attempt means: for the endpoint, for a retry, and for the client. */
-import type { FailureCode } from '../../api/failure.ts';
+import { type FailureCode, failureHeader, failures } from '../../api/failure.ts';
 import type { RetryReason } from '../cluster/service-counters.ts';
 import type { AttemptOutcome } from '../resilience/attempt.ts';
+import { isRepeatable } from '../resilience/retry-policy.ts';
 import type { PoolFailure } from '../upstream/wait-queue.ts';
 import * as fields from './fields.ts';
-import type { FieldLines, ResetReason } from './stream.ts';
+import type { FieldLines, RequestHead, ResetReason } from './stream.ts';
 
 export interface AttemptFailure {
   /** null: another attempt would fail in the same way. */
   readonly reason: RetryReason | null;
+  /** The endpoint has most likely not read the request, and to repeat it does no harm: see {@link UNREAD}. */
+  readonly unread: boolean;
   readonly outcome: AttemptOutcome;
   readonly code: FailureCode;
 }
 
+function failure(
+  reason: RetryReason | null,
+  outcome: AttemptOutcome,
+  code: FailureCode,
+  unread = false,
+): AttemptFailure {
+  return { reason, unread, outcome, code };
+}
+
 const connectionFailures: Readonly<Record<PoolFailure, AttemptFailure>> = {
-  refused: { reason: 'connect-failed', outcome: 'failure', code: 'CONNECT_FAILED' },
-  timeout: { reason: 'connect-failed', outcome: 'failure', code: 'CONNECT_TIMEOUT' },
-  identity: { reason: 'connect-failed', outcome: 'failure', code: 'PEER_IDENTITY' },
+  refused: failure('connect-failed', 'failure', 'CONNECT_FAILED'),
+  timeout: failure('connect-failed', 'failure', 'CONNECT_TIMEOUT'),
+  identity: failure('connect-failed', 'failure', 'PEER_IDENTITY'),
   // The endpoint does not accept us: not a fault of its own (RELIABILITY §4.4).
-  rejected: { reason: 'connect-failed', outcome: 'neutral', code: 'CONNECT_FAILED' },
-  removed: { reason: 'refused', outcome: 'neutral', code: 'CONNECT_FAILED' },
-  'no-certificate': { reason: null, outcome: 'neutral', code: 'CONFIG_UNAVAILABLE' },
-  exhausted: { reason: null, outcome: 'neutral', code: 'OVERFLOW' },
-  overflow: { reason: null, outcome: 'neutral', code: 'OVERFLOW' },
+  rejected: failure('connect-failed', 'neutral', 'PEER_REJECTED'),
+  removed: failure('refused', 'neutral', 'CONNECT_FAILED'),
+  'no-certificate': failure(null, 'neutral', 'CONFIG_UNAVAILABLE'),
+  exhausted: failure(null, 'neutral', 'OVERFLOW'),
+  overflow: failure(null, 'neutral', 'OVERFLOW'),
 };
 
-export function connectionFailure(failure: PoolFailure): AttemptFailure {
-  return connectionFailures[failure];
+export function connectionFailure(reason: PoolFailure): AttemptFailure {
+  return connectionFailures[reason];
 }
 
 const resets: Readonly<Record<ResetReason, AttemptFailure>> = {
-  // Nothing of it was processed, which the client's sidecar can tell by the code (isNotProcessed).
-  refused: { reason: 'refused', outcome: 'neutral', code: 'CONNECT_FAILED' },
-  cancelled: { reason: 'reset', outcome: 'failure', code: 'UPSTREAM_RESET' },
-  'connection-closed': { reason: 'reset', outcome: 'failure', code: 'UPSTREAM_RESET' },
-  'protocol-error': { reason: 'reset', outcome: 'failure', code: 'UPSTREAM_PROTOCOL' },
-  'internal-error': { reason: 'reset', outcome: 'failure', code: 'UPSTREAM_RESET' },
-  limit: { reason: null, outcome: 'neutral', code: 'UPSTREAM_LIMIT' },
-  timeout: { reason: 'reset', outcome: 'failure', code: 'UPSTREAM_RESET' },
+  // Nothing of it was processed, which the client's sidecar can tell by the code (peerFailure).
+  refused: failure('refused', 'neutral', 'CONNECT_FAILED'),
+  cancelled: failure('reset', 'failure', 'STREAM_RESET'),
+  'connection-closed': failure('reset', 'failure', 'UPSTREAM_RESET'),
+  'connection-reset': failure('reset', 'failure', 'CONNECTION_RESET'),
+  'connection-lost': failure('reset', 'failure', 'CONNECTION_LOST'),
+  'protocol-error': failure('reset', 'failure', 'UPSTREAM_PROTOCOL'),
+  'internal-error': failure('reset', 'failure', 'STREAM_RESET'),
+  limit: failure(null, 'neutral', 'UPSTREAM_LIMIT'),
+  timeout: failure('timeout', 'failure', 'IDLE_TIMEOUT'),
 };
-
-/** A reset before the response head. */
-export function resetFailure(reason: ResetReason): AttemptFailure {
-  return resets[reason];
-}
-
-/** The server closed a kept connection at the moment at which the request was sent on it (RFC 9112 §9.3.1). */
-export const STALE_CONNECTION: AttemptFailure = {
-  reason: 'refused',
-  outcome: 'neutral',
-  code: 'UPSTREAM_RESET',
-};
-
-export const ATTEMPT_TIMEOUT: AttemptFailure = {
-  reason: 'timeout',
-  outcome: 'failure',
-  code: 'ATTEMPT_TIMEOUT',
-};
-
-/** Failures with which the sidecar of an endpoint says that its application has seen nothing of the request. */
-const NOT_PROCESSED = [
-  'CONNECT_FAILED;',
-  'CONNECT_TIMEOUT;',
-  'DRAINING;',
-  'OVERFLOW;',
-  'CONFIG_UNAVAILABLE;',
-];
 
 /**
- * Whether an answer of a meshed endpoint means that nothing was processed. Only its sidecar can say so: it removes the
- * field from the application's own answers.
+ * A reset connection without a byte of an answer, for a request that may be repeated (RFC 9110 §9.2.2). The kernel sends
+ * RST, and not FIN, where a process ends with bytes that it has not read, or leaves connections that it has not accepted:
+ * what an application that ends does to the requests that still reach it. So one more attempt is made without a rule of the
+ * route, as RFC 9112 §9.3.1 allows to any client, and within the retry budget. An application that dies of a request has
+ * read it, and its kernel sends FIN: such a request is not handed to the next.
  */
-export function isNotProcessed(lines: FieldLines): boolean {
-  const value = fields.get(lines, 'tulle-error');
-  return value !== '' && NOT_PROCESSED.some(code => value.startsWith(code));
+const UNREAD = failure('reset', 'failure', 'CONNECTION_RESET', true);
+
+/** The server closed a kept connection at the moment at which the request was sent on it (RFC 9112 §9.3.1). */
+const STALE_CONNECTION = failure('refused', 'neutral', 'UPSTREAM_RESET');
+
+/** A reset before the response head. `kept`: an HTTP/1.1 connection that had carried requests before. */
+export function resetFailure(reason: ResetReason, head: RequestHead, kept: boolean): AttemptFailure {
+  const reset = reason === 'connection-reset';
+  if ((!reset && reason !== 'connection-closed') || !isRepeatable(head)) return resets[reason];
+  if (kept) return STALE_CONNECTION;
+  return reset ? UNREAD : resets[reason];
+}
+
+/** What an answer that was cut off by such a reset is to be called. */
+export function truncationCode(reason: ResetReason): FailureCode {
+  return reason === 'connection-reset' ? 'UPSTREAM_RESET' : resets[reason].code;
+}
+
+export const ATTEMPT_TIMEOUT: AttemptFailure = failure('timeout', 'failure', 'ATTEMPT_TIMEOUT');
+
+const codes: ReadonlyMap<string, FailureCode> = new Map(
+  (Object.keys(failures) as FailureCode[]).map(code => [code, code]),
+);
+
+/**
+ * The failure that the sidecar of a meshed endpoint gives as the reason of an answer of its own, '' for any other answer.
+ * Only a sidecar can say so: it removes the field from the application's answers.
+ */
+export function peerFailure(lines: FieldLines): FailureCode | '' {
+  const value = fields.get(lines, failureHeader);
+  return value === '' ? '' : (codes.get(value.slice(0, value.indexOf(';'))) ?? '');
+}
+
+const peerReasons: { readonly [code in FailureCode]?: RetryReason } = {
+  // Its application has seen nothing of the request.
+  CONNECT_FAILED: 'connect-failed',
+  CONNECT_TIMEOUT: 'connect-failed',
+  DRAINING: 'connect-failed',
+  OVERFLOW: 'connect-failed',
+  CONFIG_UNAVAILABLE: 'connect-failed',
+  // Its application may have.
+  UPSTREAM_RESET: 'reset',
+  CONNECTION_RESET: 'reset',
+  CONNECTION_LOST: 'reset',
+  STREAM_RESET: 'reset',
+  UPSTREAM_PROTOCOL: 'reset',
+  IDLE_TIMEOUT: 'timeout',
+};
+
+/** What a failure that the peer reports is to our retry policy; null if another attempt would fare no better. */
+export function peerReason(code: FailureCode): RetryReason | null {
+  return peerReasons[code] ?? null;
 }

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { type FailureCode, failures } from '../../api/failure.ts';
+import { type FailureCode, failureHeader, failures } from '../../api/failure.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
 import type { RetryReason } from '../cluster/service-counters.ts';
@@ -8,18 +8,20 @@ import { deadline, formatGrpcTimeout } from '../resilience/deadline.ts';
 import { admitRequest, releaseRequest } from '../resilience/request-limit.ts';
 import { retryAfterMs, retryDelay } from '../resilience/retry-backoff.ts';
 import { returnRetry, takeRetry } from '../resilience/retry-budget.ts';
-import { denyRetry, shouldRetry } from '../resilience/retry-policy.ts';
+import { denyRetry, isRepeatable, shouldRetry } from '../resilience/retry-policy.ts';
 import type { FieldEdits } from '../route/route-config.ts';
 import type { Backend, ForwardRoute, Route } from '../route/route-table.ts';
+import { joinFlags } from '../telemetry/response-flags.ts';
 import type { PoolFailure } from '../upstream/wait-queue.ts';
 import { Attempt } from './attempt.ts';
 import {
   ATTEMPT_TIMEOUT,
   type AttemptFailure,
   connectionFailure,
-  isNotProcessed,
+  peerFailure,
+  peerReason,
   resetFailure,
-  STALE_CONNECTION,
+  truncationCode,
 } from './attempt-failure.ts';
 import type { Direction, ExchangeContext } from './exchange-context.ts';
 import { recordExchange } from './exchange-record.ts';
@@ -28,7 +30,7 @@ import { replyFailure, replyText } from './local-reply.ts';
 import { stripMeshFields } from './mesh-fields.ts';
 import { startMirrors } from './mirror.ts';
 import { RequestBody } from './request-body.ts';
-import { grpcStatusOf, isGrpc, isIdempotent } from './request-kind.ts';
+import { grpcStatusOf, isGrpc } from './request-kind.ts';
 import type {
   ClientConnection,
   FieldLines,
@@ -105,6 +107,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
   status = 0;
   grpcStatus = -1;
   flags = '';
+  /** Why a proxy answered itself: this one, or that of the endpoint. */
   failure: FailureCode | '' = '';
   responseBytes = 0;
   /** Response bytes passed on and not yet given back as credit, since the client is slow. */
@@ -181,15 +184,19 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.#finish();
   }
 
-  /** Answers that the request cannot be served. */
-  fail(code: FailureCode): void {
+  /** Answers that the request cannot be served. `exhausted`: several attempts were made, and no more are allowed. */
+  fail(code: FailureCode, exhausted = false): void {
     if (this.state === 'done') return;
-    const { flag, grpc } = failures[code];
-    this.failure = code;
-    this.flags = flag;
-    if (this.grpc) this.grpcStatus = grpc;
+    this.#failed(code, exhausted);
+    if (this.grpc) this.grpcStatus = failures[code].grpc;
     this.status = replyFailure(this.stream, code, this.grpc, this.head.method, this.answerEdits);
     this.#finish();
+  }
+
+  #failed(code: FailureCode, exhausted: boolean): void {
+    const { flag } = failures[code];
+    this.failure = code;
+    this.flags = exhausted ? joinFlags(flag, 'URX') : flag;
   }
 
   // ---- Attempts
@@ -256,18 +263,18 @@ export class Exchange implements RequestReceiver, TimerOwner {
 
   /** The attempt has given no answer. */
   #attemptFailed(failure: AttemptFailure): void {
-    const { reason } = failure;
-    const again = reason !== null && (reason !== 'connect-failed' || this.direction.retriesConnections);
-    if (again && this.#retry(reason, failure.outcome, 0, -1, -1)) return;
-    this.#settle(failure.outcome);
-    // Where the route has a policy its end is the news; otherwise the cause is.
-    const retry = this.forwardRoute?.retry ?? null;
-    this.fail(retry !== null && this.attempts > 1 ? 'RETRIES_EXHAUSTED' : failure.code);
+    const { reason, outcome, unread } = failure;
+    const elsewhere = reason === 'connect-failed' || unread;
+    const again = reason !== null && (!elsewhere || this.direction.retriesConnections);
+    if (again && this.#retry(reason, unread, outcome, 0, -1, -1)) return;
+    this.#settle(outcome);
+    this.fail(failure.code, this.attempts > 1);
   }
 
   /** Begins another attempt if policy and budget allow it; false if not. */
   #retry(
     reason: RetryReason,
+    unread: boolean,
     outcome: AttemptOutcome,
     status: number,
     grpcStatus: number,
@@ -280,6 +287,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
     const decision = shouldRetry(
       {
         reason,
+        unread,
         status,
         grpcStatus,
         attempts: this.attempts,
@@ -303,8 +311,8 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.#retryTaken = true;
     if (this.#tried === NONE) this.#tried = [];
     this.#tried.push(attempt.endpoint);
-    const elsewhere =
-      (reason === 'refused' || reason === 'connect-failed') && this.#tried.length < cluster.endpoints.length;
+    const unseen = reason === 'refused' || reason === 'connect-failed' || unread;
+    const elsewhere = unseen && this.#tried.length < cluster.endpoints.length;
     this.#wait(retryDelay(retry, this.attempts - 1, elsewhere, retryAfter, random), now);
     return true;
   }
@@ -424,20 +432,25 @@ export class Exchange implements RequestReceiver, TimerOwner {
     const retry = this.forwardRoute?.retry ?? null;
     const { status } = head;
     const { grpcStatus } = this;
-    const local =
-      attempt.endpoint.meshed && (status === 503 || grpcStatus > 0) && isNotProcessed(head.fields);
-    let reason: RetryReason;
-    if (local) reason = 'connect-failed';
-    else if (retry?.statuses.includes(status)) reason = 'status';
-    else if (grpcStatus > 0 && retry?.grpcStatuses.includes(grpcStatus)) reason = 'grpc-status';
-    else return false;
-    const retryAfter = local ? -1 : retryAfterMs(head.fields, this.context.clock.unix());
-    const outcome = isServerFailure(status, grpcStatus) ? 'failure' : 'success';
-    if (this.#retry(reason, outcome, status, grpcStatus, retryAfter)) {
-      this.grpcStatus = -1;
-      return true;
+    if (status < 400 && grpcStatus <= 0) return false;
+    const code = attempt.endpoint.meshed ? peerFailure(head.fields) : '';
+    const told = code === '' ? null : peerReason(code);
+    const untouched = told === 'connect-failed';
+    let reason = told;
+    if (!untouched && retry?.statuses.includes(status)) reason = 'status';
+    else if (!untouched && grpcStatus > 0 && retry?.grpcStatuses.includes(grpcStatus)) reason = 'grpc-status';
+    if (reason !== null) {
+      const unread = code === 'CONNECTION_RESET' && isRepeatable(this.head);
+      const retryAfter = untouched ? -1 : retryAfterMs(head.fields, this.context.clock.unix());
+      const outcome = isServerFailure(status, grpcStatus) ? 'failure' : 'success';
+      if (this.#retry(reason, unread, outcome, status, grpcStatus, retryAfter)) {
+        this.grpcStatus = -1;
+        return true;
+      }
     }
-    if (this.attempts > 1) this.flags = 'URX';
+    const exhausted = reason !== null && this.attempts > 1;
+    if (code !== '') this.#failed(code, exhausted);
+    else if (exhausted) this.flags = 'URX';
     return false;
   }
 
@@ -460,9 +473,14 @@ export class Exchange implements RequestReceiver, TimerOwner {
     if (this.#owedBytes > 0 && this.attempt !== null) this.#settleDebt(this.attempt, 0);
   }
 
-  onResponseTrailers(_attempt: Attempt, lines: FieldLines): void {
+  onResponseTrailers(attempt: Attempt, lines: FieldLines): void {
     if (this.grpc) this.grpcStatus = grpcStatusOf(lines);
+    const code = this.grpcStatus > 0 && attempt.endpoint.meshed ? peerFailure(lines) : '';
     stripMeshFields(lines);
+    if (code !== '') {
+      this.#failed(code, false);
+      lines.push(failureHeader, `${code}; ${failures[code].sentence}`);
+    }
     this.stream.trailers(lines);
     this.#responseEnded();
   }
@@ -484,27 +502,24 @@ export class Exchange implements RequestReceiver, TimerOwner {
 
   onResponseReset(attempt: Attempt, reason: ResetReason): void {
     if (this.state === 'responding' || this.state === 'tunnel') return this.#truncated(reason);
-    const stale =
-      reason === 'connection-closed' &&
-      attempt.onReusedConnection &&
-      attempt.pooled?.connection.version !== 20 &&
-      isIdempotent(this.head.method);
-    this.#attemptFailed(stale ? STALE_CONNECTION : resetFailure(reason));
+    const kept = attempt.onReusedConnection && attempt.pooled?.connection.version !== 20;
+    this.#attemptFailed(resetFailure(reason, this.head, kept));
   }
 
   /** The answer ended before its end; the client must see that. */
   #truncated(reason: ResetReason): void {
-    this.flags = reason === 'connection-closed' ? 'UC' : 'UR';
     this.#settle(this.state === 'tunnel' ? 'neutral' : 'failure');
-    this.#abort(reason, 'UPSTREAM_RESET');
+    this.#abort(reason, truncationCode(reason));
   }
 
   /** gRPC has a status for it; everything else is reset. */
   #abort(reason: ResetReason, code: FailureCode): void {
+    const { grpc, sentence } = failures[code];
+    this.#failed(code, false);
     if (this.grpc && this.state === 'responding') {
-      const { grpc, sentence } = failures[code];
+      const said = `${code}; ${sentence}`;
       this.grpcStatus = grpc;
-      this.stream.trailers(['grpc-status', String(grpc), 'grpc-message', `${code}; ${sentence}`]);
+      this.stream.trailers(['grpc-status', String(grpc), 'grpc-message', said, failureHeader, said]);
     } else {
       this.stream.reset(reason);
     }
@@ -548,7 +563,6 @@ export class Exchange implements RequestReceiver, TimerOwner {
     const answered = this.state === 'responding';
     this.#settle('failure');
     if (!answered) return this.fail('REQUEST_TIMEOUT');
-    this.flags = 'UT';
     this.#abort('timeout', 'REQUEST_TIMEOUT');
   }
 

@@ -12,10 +12,3 @@ export function grpcStatusOf(lines: FieldLines): number {
   const value = fields.get(lines, 'grpc-status');
   return value === '' || value.length > 3 || Number.isNaN(Number(value)) ? -1 : Number(value);
 }
-
-/** Repeating the request has the effect of one (RFC 9110 §9.2.2). */
-export function isIdempotent(method: string): boolean {
-  return (
-    method === 'GET' || method === 'HEAD' || method === 'OPTIONS' || method === 'PUT' || method === 'DELETE'
-  );
-}

@@ -68,16 +68,20 @@ export interface ResponseHead {
  *  - `refused`: the peer cannot have processed it (REFUSED_STREAM, id above a GOAWAY's last id, closed
  *    before a byte of it was written). Always safe to retry.
  *  - `cancelled`: the peer lost interest (RST CANCEL, client closed its connection).
- *  - `connection-closed`: the connection ended (FIN or RST) with the stream open.
+ *  - `connection-closed`: the connection ended with the stream open.
+ *  - `connection-reset`: it was reset (TCP RST) before a byte of an answer came.
+ *  - `connection-lost`: the peer is gone without a word: no answer to PING or to TCP's own probes.
  *  - `protocol-error`: the peer broke the protocol; the text is in the codec's log line and metric.
  *  - `internal-error`: RST INTERNAL_ERROR or any other code.
  *  - `limit`: one of our own limits (header bytes, header count, buffered bytes) was exceeded.
- *  - `timeout`: idle, header or body timeout, or no answer to PING.
+ *  - `timeout`: nothing moved for too long, or too slowly.
  */
 export type ResetReason =
   | 'refused'
   | 'cancelled'
   | 'connection-closed'
+  | 'connection-reset'
+  | 'connection-lost'
   | 'protocol-error'
   | 'internal-error'
   | 'limit'

@@ -493,19 +493,51 @@ describe('tunnel', () => {
   });
 });
 
+describe('a reset of the connection', () => {
+  test('is told as such before a byte of the answer', () => {
+    const { request, connection } = open();
+    const response = request();
+    connection.closed('connection-reset');
+    expect(response.reset).toBe('connection-reset');
+  });
+
+  test.each(['HTTP/1.1 200', 'HTTP/1.1 100 Continue\r\n\r\n'])('is a lost connection after %j', text => {
+    const { request, answer, connection } = open();
+    const response = request();
+    answer(text);
+    connection.closed('connection-reset');
+    expect(response.reset).toBe('connection-closed');
+  });
+});
+
 describe('time', () => {
   test('a response head that does not end is a timeout, a slow answer is not', () => {
     const { request, answer, connection, observer } = open();
     const response = request();
     connection.tick(0);
-    connection.tick(1_000_000);
+    connection.tick(299_000);
     answer('HTTP/1.1 200');
-    connection.tick(1_001_000);
-    connection.tick(1_010_000);
+    connection.tick(300_000);
+    connection.tick(309_000);
     expect(response.reset).toBe(null);
-    connection.tick(1_011_000);
+    connection.tick(310_000);
     expect(response.reset).toBe('timeout');
     expect(observer.limits).toEqual(['headTimeoutMs']);
+  });
+
+  test('no answer for minutes is a timeout, but not while the request is being sent', () => {
+    const { request, connection, transport, observer } = open();
+    const response = request({ method: 'POST', contentLength: 2 }, false);
+    connection.tick(0);
+    connection.tick(1_000_000);
+    response.stream?.data(Buffer.from('ab'), true);
+    transport.turn();
+    connection.tick(1_001_000);
+    connection.tick(1_300_000);
+    expect(response.reset).toBe(null);
+    connection.tick(1_301_000);
+    expect(response.reset).toBe('timeout');
+    expect(observer.limits).toEqual(['answerTimeoutMs']);
   });
 
   test('a silent response body is not a timeout', () => {

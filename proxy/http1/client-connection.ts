@@ -303,9 +303,7 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
     if (this.#watch.stalled(nowMs, limits.bodyIdleTimeoutMs)) return this.#timeout('bodyIdleTimeoutMs');
     switch (this.#phase) {
       case HEAD:
-        if (this.#partial !== null && this.#watch.passed(nowMs, limits.headTimeoutMs))
-          this.#timeout('headTimeoutMs');
-        return;
+        return this.#tickHead(nowMs);
       case IDLE:
         return this.#tickIdle(nowMs);
       case LINGER:
@@ -314,6 +312,18 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
         return;
       default:
         return;
+    }
+  }
+
+  /** While a body is still being sent the upstream need not answer. */
+  #tickHead(nowMs: number): void {
+    const { headTimeoutMs, answerTimeoutMs } = this.#codec.limits;
+    if (this.#partial !== null) {
+      if (this.#watch.passed(nowMs, headTimeoutMs)) this.#timeout('headTimeoutMs');
+    } else if (this.#stream !== null && !this.#stream.ended && !this.#stream.asksTunnel) {
+      this.#watch.restart();
+    } else if (this.#watch.passed(nowMs, answerTimeoutMs)) {
+      this.#timeout('answerTimeoutMs');
     }
   }
 
@@ -398,7 +408,14 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
     this.#stream = null;
     if (stream === null || stream.dead) return;
     stream.dead = true;
-    if (!stream.answered) stream.receiver.onResponseReset(this.#isUnsent(stream) ? 'refused' : why);
+    if (!stream.answered)
+      stream.receiver.onResponseReset(this.#isUnsent(stream) ? 'refused' : this.#lost(why));
+  }
+
+  /** A reset after bytes of an answer is no sign that the request was not read. */
+  #lost(reason: ResetReason): ResetReason {
+    const heard = this.#informational > 0 || this.#partial !== null;
+    return reason === 'connection-reset' && heard ? 'connection-closed' : reason;
   }
 
   /** Sends FIN after what is written. */

@@ -288,11 +288,24 @@ describe('the end of a connection', () => {
     client.transport.turn();
     client.tick(1000);
     client.tick(500);
-    expect(response.reset).toBe('timeout');
+    expect(response.reset).toBe('connection-lost');
     expect(client.transport.destroyed).toBe(true);
     await settled();
     expect(client.connection.capacity).toBe(0);
     client.connection.closed('connection-closed');
-    expect(client.owner.events.at(-1)).toBe('closed timeout');
+    expect(client.owner.events.at(-1)).toBe('closed connection-lost');
+  });
+
+  it('by a reset, which shows whether the server has read anything', () => {
+    const unheard = new ClientUnderTest({}, null);
+    const unread = open(unheard);
+    unheard.transport.turn();
+    unheard.connection.closed('connection-reset');
+    expect(unread.reset).toBe('refused');
+    const client = new ClientUnderTest();
+    const response = open(client);
+    client.transport.turn();
+    client.connection.closed('connection-reset');
+    expect(response.reset).toBe('connection-reset');
   });
 });

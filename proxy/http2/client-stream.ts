@@ -39,10 +39,14 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
 
   /**
    * A request that was never handed to the transport cannot have been processed. Bytes that the transport holds
-   * may have arrived: it hears of that late.
+   * may have arrived: it hears of that late. A server that resets a connection on which it has not even sent its
+   * SETTINGS, the first thing that it sends (RFC 9113 §3.4), has not read the request either.
    */
   override deliverLoss(reason: ResetReason): void {
-    this.deliverReset(this.mux.output.written > this.startsAt ? reason : 'refused');
+    const { output, peer } = this.mux;
+    const reset = reason === 'connection-reset';
+    if (output.written <= this.startsAt || (reset && !peer.known)) this.deliverReset('refused');
+    else this.deliverReset(reset && this.#informationals > 0 ? 'connection-closed' : reason);
   }
 
   override onPeerReset(code: number): void {
@@ -51,6 +55,10 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
 
   override deliverWritable(): void {
     this.receiver.onRequestWritable();
+  }
+
+  override get waitsForUs(): boolean {
+    return false;
   }
 
   override onEndWritten(): void {}

@@ -13,6 +13,8 @@
  * | refused            | REFUSED_STREAM    | CANCEL           |
  * | cancelled          | CANCEL            | CANCEL           |
  * | connection-closed  | INTERNAL_ERROR    | CANCEL           |
+ * | connection-reset   | INTERNAL_ERROR    | CANCEL           |
+ * | connection-lost    | INTERNAL_ERROR    | CANCEL           |
  * | protocol-error     | INTERNAL_ERROR    | CANCEL           |
  * | internal-error     | INTERNAL_ERROR    | CANCEL           |
  * | limit              | ENHANCE_YOUR_CALM | CANCEL           |
@@ -68,6 +70,8 @@ const TO_CLIENT: Readonly<Record<ResetReason, number>> = {
   refused: REFUSED_STREAM,
   cancelled: CANCEL,
   'connection-closed': INTERNAL_ERROR,
+  'connection-reset': INTERNAL_ERROR,
+  'connection-lost': INTERNAL_ERROR,
   'protocol-error': INTERNAL_ERROR,
   'internal-error': INTERNAL_ERROR,
   limit: ENHANCE_YOUR_CALM,

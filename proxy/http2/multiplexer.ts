@@ -179,9 +179,10 @@ export class Multiplexer {
   timeOut(limit: Http2LimitName): void {
     if (!this.live) return;
     this.observer.onLimit(limit);
-    this.#endReason = 'timeout';
+    const reason = limit === 'keepaliveTimeoutMs' ? 'connection-lost' : 'timeout';
+    this.#endReason = reason;
     this.#shut();
-    this.#failAll('timeout');
+    this.#failAll(reason);
     this.#transport.destroy();
   }
 

@@ -476,6 +476,13 @@ describe('timeouts', () => {
     expect(server.errorOf(3)).toBe(8);
   });
 
+  it('leaves a request alone that is complete and waits for its answer', () => {
+    const server = new ServerUnderTest({ streamIdleTimeoutMs: 1000 });
+    server.receive(headers(1, GET, true));
+    server.tick(5000);
+    expect(server.handler.requests[0].reset).toBeNull();
+  });
+
   it('leaves a tunnel alone', () => {
     const server = new ServerUnderTest({ streamIdleTimeoutMs: 1000 });
     server.receive(headers(1, [':method', 'CONNECT', ':authority', 'a.test:443'], false));

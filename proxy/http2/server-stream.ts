@@ -73,6 +73,11 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
     this.receiver.onRequestReset(resetReasonOf(code, false));
   }
 
+  /** How long an answer may take is for the exchange and the upstream connection to say: they answer, and why. */
+  override get waitsForUs(): boolean {
+    return !this.receiving;
+  }
+
   override deliverWritable(): void {
     this.receiver.onWritable();
   }

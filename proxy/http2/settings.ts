@@ -30,6 +30,8 @@ export class PeerSettings {
   /** Infinity if it did not say. */
   maxHeaderListBytes = Infinity;
   extendedConnect = false;
+  /** The peer has said something. */
+  known = false;
   /** RFC 9113 §7 code of the last failed {@link apply}. */
   faultCode = 0;
 
@@ -45,6 +47,7 @@ export class PeerSettings {
   /** The first SETTINGS of a server that names no limit: there is none (RFC 9113 §6.5.2). */
   liftInitialCapacity(): void {
     this.maxConcurrentStreams = MAX_31;
+    this.known = true;
   }
 
   #set(identifier: number, value: number): string {

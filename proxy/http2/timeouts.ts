@@ -85,10 +85,15 @@ export class ConnectionTimeouts {
       if (stream.state === 'closed') continue;
       const waits = stream.queue !== null && stream.queue.length > 0;
       if (waits && nowMs - stream.sentAt >= flushStallMs) this.#timeOutStream(stream, 'flushStallMs');
-      else if (streamIdleTimeoutMs > 0 && !stream.tunnel && nowMs - stream.activeAt >= streamIdleTimeoutMs) {
+      else if (this.#isIdle(stream, nowMs, streamIdleTimeoutMs)) {
         this.#timeOutStream(stream, 'streamIdleTimeoutMs');
       }
     }
+  }
+
+  #isIdle(stream: Http2Stream, nowMs: number, timeoutMs: number): boolean {
+    if (timeoutMs === 0 || stream.tunnel || stream.waitsForUs) return false;
+    return nowMs - stream.activeAt >= timeoutMs;
   }
 
   #timeOutStream(stream: Http2Stream, limit: Http2LimitName): void {

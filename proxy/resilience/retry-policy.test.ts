@@ -9,6 +9,7 @@ import { denyRetry, type FailedAttempt, SAFE_ATTEMPTS, shouldRetry } from './ret
 
 const failed = (overrides: Partial<FailedAttempt>): FailedAttempt => ({
   reason: 'status',
+  unread: false,
   status: 503,
   grpcStatus: -1,
   attempts: 1,
@@ -80,6 +81,17 @@ describe('shouldRetry', () => {
   it('ends with the attempts of the route', () => {
     expect(decide({ attempts: 2 }, policy())).toBe('retry');
     expect(decide({ attempts: 3 }, policy())).toBe('attempts');
+  });
+
+  it('repeats a reset that nobody has read once without a rule, within the budget', () => {
+    const unread = { reason: 'reset', unread: true } as const;
+    expect(decide(unread, null)).toBe('retry');
+    expect(decide(unread, policy({ onReset: false, attempts: 0 }))).toBe('retry');
+    expect(decide({ ...unread, attempts: 2 }, null)).toBe('not-retriable');
+    expect(decide({ ...unread, attempts: 2 }, policy())).toBe('retry');
+    const cluster = clusterOf(2);
+    for (let i = 0; i < 3; i++) takeRetry(cluster, 'status');
+    expect(shouldRetry(failed(unread), null, request('/'), cluster, 0)).toBe('budget');
   });
 
   it('needs the whole body', () => {

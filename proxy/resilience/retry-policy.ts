@@ -20,6 +20,8 @@ export interface FailedAttempt {
    * the time of one attempt ran out. `status`, `grpc-status`: an answer, not yet passed on.
    */
   readonly reason: RetryReason;
+  /** A `reset` of which nothing was read, most likely, and that does no harm to repeat: one retry needs no rule. */
+  readonly unread: boolean;
   /** HTTP status, 0 without an answer. */
   readonly status: number;
   /** gRPC status of a trailers-only answer, -1 without one. */
@@ -48,10 +50,11 @@ export function shouldRetry(
   now: number,
 ): RetryDecision {
   const safe = attempt.reason === 'refused' || attempt.reason === 'connect-failed';
-  if (!safe && !isRetriable(attempt, retry)) return 'not-retriable';
-  if (!safe && retry !== null && !retry.anyMethod && !isRepeatable(head)) return 'method';
-  const configured = retry === null ? 0 : retry.attempts;
-  if (attempt.attempts > (safe ? Math.max(SAFE_ATTEMPTS, configured) : configured)) return 'attempts';
+  const allowed = safe ? SAFE_ATTEMPTS : attempt.unread ? 1 : 0;
+  const needsRule = !safe && attempt.attempts > allowed;
+  if (needsRule && !isRetriable(attempt, retry)) return 'not-retriable';
+  if (needsRule && retry !== null && !retry.anyMethod && !isRepeatable(head)) return 'method';
+  if (attempt.attempts > Math.max(allowed, retry === null ? 0 : retry.attempts)) return 'attempts';
   if (!attempt.replayable) return 'body';
   if (attempt.retryAfterMs > MAX_RETRY_AFTER_MS) return 'retry-after';
   if (now + Math.max(0, attempt.retryAfterMs) >= attempt.deadline) return 'deadline';
@@ -90,6 +93,6 @@ function isRetriable(attempt: FailedAttempt, retry: RetryConfig | null): boolean
 }
 
 /** Idempotent by its method (RFC 9110 §9.2.2), or because the client says so. */
-function isRepeatable(head: RequestHead): boolean {
+export function isRepeatable(head: RequestHead): boolean {
   return IDEMPOTENT.has(head.method) || fields.has(head.fields, 'idempotency-key');
 }

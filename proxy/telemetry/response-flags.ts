@@ -9,6 +9,7 @@ export const responseFlags = {
   LR: 'The proxy reset the stream itself.',
   NC: 'The route refers to a cluster that cannot be used, or there is no configuration.',
   NR: 'No route matches, or the destination is not one.',
+  SI: 'Nothing moved on the request for too long.',
   UAEX: 'Refused by authorization or by the mTLS mode.',
   UC: 'The endpoint closed the connection.',
   UF: 'No connection to the endpoint.',
@@ -16,7 +17,7 @@ export const responseFlags = {
   UO: 'A limit of connections or requests of the service is reached.',
   UPE: 'The endpoint broke the protocol or a limit.',
   UR: 'The endpoint reset the stream.',
-  URX: 'All attempts that the retry policy or its budget allows have failed; the answer is that of the last.',
+  URX: 'All attempts that the retry policy or its budget allows have failed; the answer is that of the last, and so is the other flag.',
   UT: 'A timeout of the request.',
 } as const satisfies Record<string, string>;
 

@@ -85,7 +85,8 @@ export class SocketTransport implements Transport, OutputSink {
       if (this.#state !== 'closed') this.user.receiveEnd();
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ETIMEDOUT') this.#reason = 'timeout';
+      if (error.code === 'ECONNRESET') this.#reason = 'connection-reset';
+      else if (error.code === 'ETIMEDOUT') this.#reason = 'connection-lost';
     });
     socket.on('finish', () => {
       if (this.#state !== 'closed') this.output.taken(0);

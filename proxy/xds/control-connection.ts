@@ -199,7 +199,9 @@ export class ControlConnection implements ClientConnectionOwner {
 
   onClosed(_connection: ClientConnection, reason: ResetReason): void {
     this.#note(
-      reason === 'timeout' ? 'the control plane does not answer' : `the connection ended (${reason})`,
+      reason === 'timeout' || reason === 'connection-lost'
+        ? 'the control plane does not answer'
+        : `the connection ended (${reason})`,
     );
     this.#end();
   }
