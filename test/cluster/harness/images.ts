@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { must } from './run.ts';
 
-const repository = fileURLToPath(new URL('../../..', import.meta.url));
+/** Root of this repository. */
+export const repository = fileURLToPath(new URL('../../..', import.meta.url));
 /** The kit that starts a cluster on this machine (its README). */
 export const kit = join(repository, '../shared/cluster');
 
