@@ -1,56 +1,49 @@
-/** A root, and a client and server certificate with SPIFFE names, for the proxies that are not Tulle. */
+/** A root, and certificates with SPIFFE names, made with openssl. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Paths of PEM files. */
+export interface KeyPair {
+  key: string;
+  certificate: string;
+}
+
+/** What the proxies that are not Tulle are given; `pem` has key and certificate in one file. */
 export interface Certificates {
   ca: string;
-  /** Key and certificate of the client and of the server; `pem` has both in one file. */
-  client: { key: string; certificate: string; pem: string };
-  server: { key: string; certificate: string; pem: string };
+  client: KeyPair & { pem: string };
+  server: KeyPair & { pem: string };
+}
+
+const NEW_KEY = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+
+function openssl(...args: string[]): void {
+  execFileSync('openssl', args, { stdio: 'pipe' });
+}
+
+/** A certificate of service account `name` in namespace bench, as `<name>.key` and `<name>.crt` of the folder. */
+export function issueCertificate(folder: string, issuer: KeyPair, name: string): KeyPair {
+  const file = (extension: string): string => join(folder, `${name}.${extension}`);
+  openssl('req', ...NEW_KEY, '-keyout', file('key'), '-out', file('csr'), '-subj', `/CN=${name}`);
+  writeFileSync(
+    file('ext'),
+    `subjectAltName=URI:spiffe://cluster.local/ns/bench/sa/${name},DNS:${name}.bench\nextendedKeyUsage=serverAuth,clientAuth\n`,
+  );
+  const signed = ['-in', file('csr'), '-extfile', file('ext'), '-out', file('crt'), '-days', '2'];
+  openssl('x509', '-req', ...signed, '-CA', issuer.certificate, '-CAkey', issuer.key, '-CAcreateserial');
+  return { key: file('key'), certificate: file('crt') };
 }
 
 export function makeCertificates(folder: string): Certificates {
-  const file = (name: string): string => join(folder, name);
-  const openssl = (...args: string[]): void => {
-    execFileSync('openssl', args, { stdio: 'pipe' });
+  const root = { key: join(folder, 'ca.key'), certificate: join(folder, 'ca.crt') };
+  const files = ['-keyout', root.key, '-out', root.certificate];
+  openssl('req', '-x509', ...NEW_KEY, ...files, '-subj', '/CN=bench', '-days', '2');
+  const issue = (name: string): Certificates['client'] => {
+    const pair = issueCertificate(folder, root, name);
+    const pem = join(folder, `${name}.pem`);
+    writeFileSync(pem, readFileSync(pair.certificate, 'utf8') + readFileSync(pair.key, 'utf8'));
+    return { ...pair, pem };
   };
-  const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
-  openssl(
-    'req',
-    '-x509',
-    ...newKey,
-    '-keyout',
-    file('ca.key'),
-    '-out',
-    file('ca.crt'),
-    '-subj',
-    '/CN=bench',
-    '-days',
-    '2',
-  );
-  const issue = (name: string): { key: string; certificate: string; pem: string } => {
-    const key = file(`${name}.key`);
-    const certificate = file(`${name}.crt`);
-    openssl('req', ...newKey, '-keyout', key, '-out', file(`${name}.csr`), '-subj', `/CN=${name}`);
-    writeFileSync(
-      file(`${name}.ext`),
-      `subjectAltName=URI:spiffe://cluster.local/ns/bench/sa/${name},DNS:${name}.bench\nextendedKeyUsage=serverAuth,clientAuth\n`,
-    );
-    const sign = [
-      'x509',
-      '-req',
-      '-in',
-      file(`${name}.csr`),
-      '-CA',
-      file('ca.crt'),
-      '-CAkey',
-      file('ca.key'),
-    ];
-    openssl(...sign, '-CAcreateserial', '-days', '2', '-extfile', file(`${name}.ext`), '-out', certificate);
-    const pem = file(`${name}.pem`);
-    writeFileSync(pem, readFileSync(certificate, 'utf8') + readFileSync(key, 'utf8'));
-    return { key, certificate, pem };
-  };
-  return { ca: file('ca.crt'), client: issue('client'), server: issue('server') };
+  return { ca: root.certificate, client: issue('client'), server: issue('server') };
 }

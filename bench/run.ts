@@ -1,33 +1,42 @@
 /**
- * Side-by-side benchmark: every proxy through every scenario, interleaved, several times. See bench/README.md.
+ * Side-by-side benchmark: every proxy through every scenario, interleaved, several times; then idle connections and
+ * starts. Prints Markdown; `--save` keeps the results and writes them into the README. See bench/README.md.
  *
- *   npm run bench -- [--runs 5] [--seconds 4] [--scenario NAME]... [--proxy NAME]... [--json FILE]
+ *   npm run bench -- [--runs 5] [--seconds 3] [--scenario NAME]... [--proxy NAME]... [--save]
  */
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
+import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { backendListens, startBackend } from './backends/backend.ts';
 import { makeCertificates } from './certificates.ts';
-import { type Measurement, measure } from './measurement.ts';
+import { idleKinds, measureIdleConnections } from './idle-connections.ts';
+import { measure } from './measurement.ts';
 import { envoy } from './proxies/envoy.ts';
 import { haproxy } from './proxies/haproxy.ts';
 import { nginx } from './proxies/nginx.ts';
+import type { Context } from './proxies/proxy.ts';
 import { tulle } from './proxies/tulle.ts';
+import { writeReadme } from './readme.ts';
+import { circumstances, type SideBySide, saveResults } from './results.ts';
 import { scenarios } from './scenarios.ts';
-import { scenarioTable } from './tables.ts';
+import { sideBySideReport } from './side-by-side-report.ts';
+import { measureStarts } from './start-time.ts';
+
+const IDLE_CONNECTIONS = 1000;
+const STARTS = 20;
+/** Measurements that are no load; named like scenarios. */
+const OTHERS = [{ name: 'idle' }, { name: 'start' }];
 
 const { values: options } = parseArgs({
   options: {
     runs: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '4' },
+    seconds: { type: 'string', default: '3' },
     scenario: { type: 'string', multiple: true },
     proxy: { type: 'string', multiple: true },
-    json: { type: 'string' },
+    save: { type: 'boolean', default: false },
   },
 });
-const runs = Number(options.runs);
-const seconds = Number(options.seconds);
 
 /** All, or those that were named. */
 function choose<T extends { name: string }>(
@@ -42,44 +51,74 @@ function choose<T extends { name: string }>(
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
-const chosen = choose('scenario', scenarios, options.scenario);
+const chosen = choose('scenario', [...scenarios, ...OTHERS], options.scenario);
+const isChosen = (name: string): boolean => chosen.some(one => one.name === name);
 const proxies = choose('proxy', [tulle, envoy, haproxy, nginx], options.proxy);
-const pairs = chosen.flatMap(scenario =>
-  proxies.flatMap(proxy => {
-    const reason = proxy.missing(scenario.way);
-    if (reason !== null) say(`left out: ${proxy.name} in ${scenario.name}: ${reason}`);
-    return reason === null ? [{ scenario, proxy }] : [];
-  }),
-);
+const results: SideBySide = {
+  ...circumstances(),
+  runs: Number(options.runs),
+  seconds: Number(options.seconds),
+  measurements: [],
+  idle: [],
+  starts: [],
+};
 
 const folder = mkdtempSync(join(tmpdir(), 'tulle-bench-'));
 // nginx started by root reads its files as another user.
 chmodSync(folder, 0o711);
 const certificates = makeCertificates(folder);
-const backend = await startBackend(join(folder, 'backend'), backendListens);
-const measurements: Measurement[] = [];
-try {
-  for (let run = 1; run <= runs; run++) {
+const contextOf = (name: string): Context => ({ folder: join(folder, name), certificates });
+
+async function sideBySide(): Promise<void> {
+  const pairs = scenarios
+    .filter(({ name }) => isChosen(name))
+    .flatMap(scenario =>
+      proxies.flatMap(proxy => {
+        const reason = proxy.missing(scenario.way);
+        if (reason !== null) say(`left out: ${proxy.name} in ${scenario.name}: ${reason}`);
+        return reason === null ? [{ scenario, proxy }] : [];
+      }),
+    );
+  for (let run = 1; run <= results.runs; run++) {
     for (const { scenario, proxy } of pairs) {
-      const context = { folder: join(folder, `${run}-${scenario.name}`), certificates };
-      const measurement = await measure(
-        scenario,
-        proxy,
-        context,
-        Math.max(seconds, scenario.minSeconds ?? 0),
+      const seconds = Math.max(results.seconds, scenario.minSeconds ?? 0);
+      const measurement = await measure(scenario, proxy, contextOf(`${run}-${scenario.name}`), seconds);
+      results.measurements.push(measurement);
+      const { cpu, requestsPerSecond, failed } = measurement;
+      const each = cpu.map(value => value.toFixed(2)).join(' / ');
+      say(
+        `run ${run} ${scenario.name} ${proxy.name}: ${each} µs, ${requestsPerSecond.toFixed(0)}/s, ${failed} failed`,
       );
-      measurements.push(measurement);
-      const cpu = measurement.cpu.map(value => value.toFixed(2)).join(' / ');
-      const rate = measurement.requestsPerSecond.toFixed(0);
-      say(`run ${run} ${scenario.name} ${proxy.name}: ${cpu} µs, ${rate}/s, ${measurement.failed} failed`);
-      if (options.json !== undefined)
-        writeFileSync(options.json, `${JSON.stringify(measurements, null, 1)}\n`);
     }
+  }
+}
+
+async function idleConnections(): Promise<void> {
+  for (const proxy of proxies) {
+    if (proxy.missing('mtls') !== null) continue;
+    for (const kind of idleKinds(proxy)) {
+      const context = contextOf(`idle-${kind}`);
+      const idle = await measureIdleConnections(proxy, kind, IDLE_CONNECTIONS, context);
+      results.idle.push(idle);
+      say(`idle ${kind} ${proxy.name}: ${idle.without.toFixed(1)} → ${idle.with.toFixed(1)} MiB`);
+    }
+  }
+}
+
+const backend = await startBackend(join(folder, 'backend'), backendListens);
+try {
+  await sideBySide();
+  if (isChosen('idle')) await idleConnections();
+  if (isChosen('start') && proxies.includes(tulle)) {
+    results.starts = await measureStarts(STARTS, contextOf('start'));
+    say(`start: ${results.starts.map(ms => ms.toFixed(0)).join(' ')} ms`);
   }
 } finally {
   await Promise.all(backend.map(process => process.stop()));
 }
-const machine = `${cpus().length} × ${cpus()[0].model}, Node ${process.version}, ${runs} runs of ${seconds} s; median (min–max)`;
-const tables = chosen.map(scenario => scenarioTable(scenario, measurements));
-process.stdout.write(`${[machine, ...tables].join('\n\n')}\n`);
+process.stdout.write(`${sideBySideReport(results)}\n`);
+if (options.save) {
+  saveResults('side-by-side', results);
+  writeReadme();
+}
 rmSync(folder, { recursive: true, force: true });

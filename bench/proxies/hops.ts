@@ -30,6 +30,8 @@ export async function startHops(program: HopProgram, way: Way, context: Context)
   }
   return {
     target: { host, port: all[0].port },
+    server: all.length === 1 ? null : { host, port: all[1].port },
+    identity: () => context.certificates,
     pids: running.map(({ pid }) => pid),
     stop: async () => {
       await Promise.all(running.map(process => process.stop()));

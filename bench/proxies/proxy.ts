@@ -1,6 +1,6 @@
 /** What a benchmark needs of a proxy. */
 import { backend, proxyPorts } from '../addresses.ts';
-import type { Certificates } from '../certificates.ts';
+import type { Certificates, KeyPair } from '../certificates.ts';
 import type { Target } from '../load/load.ts';
 
 /** Ways to the backend: through one proxy, or (`mtls`) through two that speak mutual TLS with one another. */
@@ -54,7 +54,12 @@ export function hops(way: Way, host: string): Hop[] {
 
 /** Processes of one way: one proxy, or the two sides of a hop. */
 export interface Started {
+  /** Where the load enters. */
   target: Target;
+  /** Where the second of two hops listens; null if there is one. */
+  server: Target | null;
+  /** A certificate that the second hop takes, and the root of its own. */
+  identity(): { ca: string; client: KeyPair };
   /** The client's first. */
   pids: readonly number[];
   stop(): Promise<void>;

@@ -7,6 +7,7 @@ import { join, resolve } from 'node:path';
 import { applicationPort, freeNetwork, World } from '../../cli/demo/world.ts';
 import { backend, proxyPorts } from '../addresses.ts';
 import { type Listen, startBackend } from '../backends/backend.ts';
+import { issueCertificate } from '../certificates.ts';
 import { listening } from '../process.ts';
 
 import type { Proxy, Way } from './proxy.ts';
@@ -121,6 +122,11 @@ export const tulle: Proxy = {
     await listening(client.address, listen);
     return {
       target: { host: client.address, port: listen },
+      server: servers.length === 0 ? null : { host: servers[0].address, port: destination.port },
+      identity: () => {
+        const root = { key: world.path('ca', 'tls.key'), certificate: world.path('ca', 'tls.crt') };
+        return { ca: world.path('ca', 'ca.crt'), client: issueCertificate(folder, root, 'client') };
+      },
       pids: [client, ...servers].map(pod => pod.sidecar.process.pid ?? 0),
       async stop() {
         await world.stop();

@@ -1,20 +1,7 @@
-/** Measurements as Markdown. */
+/** The measurements of a scenario as a table. */
+import { figure, markdownTable } from './markdown.ts';
 import type { Measurement } from './measurement.ts';
 import type { Scenario } from './scenarios.ts';
-import { spread } from './statistics.ts';
-
-const digits = (value: number): string => value.toFixed(value < 10 ? 2 : value < 1000 ? 1 : 0);
-
-/** Median, and in brackets the smallest and the largest value. */
-export function figure(values: readonly number[]): string {
-  const { min, median, max } = spread(values);
-  return Number.isNaN(median) ? '' : `${digits(median)} (${digits(min)}–${digits(max)})`;
-}
-
-export function markdownTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
-}
 
 /**
  * Quotients of two proxies' figures, run by run: what else the machine did in a run hit both.
