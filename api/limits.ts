@@ -256,19 +256,31 @@ export const limits = {
   },
   streamWindowBytes: {
     of: ['http2'],
+    default: 65_536,
+    min: 65_535,
+    max: MAX_31,
+    description:
+      'body octets that one stream has under way, whatever the others do: SETTINGS_INITIAL_WINDOW_SIZE',
+    outcome: 'RST_STREAM FLOW_CONTROL_ERROR',
+    uncounted: true,
+  },
+  maxStreamWindowBytes: {
+    of: ['http2'],
     default: 262_144,
     min: 65_535,
     max: MAX_31,
-    description: 'body octets that one stream has under way: SETTINGS_INITIAL_WINDOW_SIZE',
+    description:
+      'body octets to which that grows while they are passed on and connectionWindowBytes has room for it',
     outcome: 'RST_STREAM FLOW_CONTROL_ERROR',
     uncounted: true,
   },
   connectionWindowBytes: {
     of: ['http2'],
-    default: 16 * MIB,
+    default: 24 * MIB,
     min: 65_535,
     max: MAX_31,
-    description: 'body octets that all streams of a connection have under way',
+    description:
+      'body octets that all streams of a connection have under way. Below streamWindowBytes for each of maxConcurrentStreams and 1 MiB, streams that stand still can hold up the others',
     outcome: 'connection: GOAWAY FLOW_CONTROL_ERROR',
     uncounted: true,
   },

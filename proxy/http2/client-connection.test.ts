@@ -186,6 +186,14 @@ describe('a response', () => {
 });
 
 describe('capacity', () => {
+  it('brings with it the windows of streams beyond our own limit', () => {
+    const client = new ClientUnderTest({ maxConcurrentStreams: 2, streamWindowBytes: 70_000 });
+    for (let i = 0; i < 4; i++) open(client);
+    const updates = client.sentOf(8).filter(({ id }) => id === 0);
+    expect(updates.slice(-2)).toMatchObject([{ payload: uint32(70_000) }, { payload: uint32(70_000) }]);
+    expect(updates.length).toBe(2);
+  });
+
   it('is 100 before SETTINGS, then what they say, and is told when it comes back', async () => {
     const client = new ClientUnderTest({}, null);
     expect(client.connection.capacity).toBe(100);

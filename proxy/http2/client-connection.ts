@@ -83,6 +83,7 @@ export class Http2ClientConnection implements ClientConnection, TransportUser, S
     }
     this.#nextStream += 2;
     mux.streams.add(stream);
+    mux.data.opened(mux.streams.size);
     writeRequest(mux.writer, mux.encoder, stream.id, head, end);
     if (end) stream.state = 'half-closed-local';
     this.#toldCapacity = this.capacity;

@@ -228,8 +228,8 @@ export class Multiplexer {
     stream.state = 'closed';
     this.streams.remove(stream);
     this.scheduler.remove(stream);
-    // Whoever holds these octets may never say that it has passed them on: the others need the window.
-    if (stream.unconsumed > 0) this.data.giveBack(stream.unconsumed);
+    // Whoever holds its octets may never say that it has passed them on.
+    this.data.closed(stream);
     if (this.streams.size === 0) this.idleSince = this.now;
     this.side.onStreamClosed(stream.id);
   }

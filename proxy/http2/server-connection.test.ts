@@ -266,6 +266,45 @@ describe('flow control', () => {
     expect(server.sent()).toMatchObject([{ type: 8, id: 1, payload: uint32(50_000) }]);
   });
 
+  it('lets the window of a stream grow while its octets are passed on, as far as the connection has room', () => {
+    const limits = { maxConcurrentStreams: 2, streamWindowBytes: 65_536, maxStreamWindowBytes: 200_000 };
+    // Two initial windows, half as much again as credit that is gathered, and 150,000.
+    const connectionWindowBytes = 2 * (2 * 65_536 + 150_000);
+    const server = new ServerUnderTest({ ...limits, connectionWindowBytes }, { autoConsume: false });
+    server.receive(headers(1, POST, false), headers(3, POST, false));
+    const [one, other] = server.handler.requests.map(({ stream }) => stream);
+    const send = (id: number) => {
+      for (let i = 0; i < 2; i++) server.receive(frame(0, 0, id, Buffer.alloc(16_384)));
+    };
+    send(1);
+    one.consumed(32_768);
+    expect(server.sent()).toMatchObject([{ type: 8, id: 1, payload: uint32(32_768 + 134_464) }]);
+    send(3);
+    other.consumed(32_768);
+    expect(server.sent()).toMatchObject([{ type: 8, id: 3, payload: uint32(32_768 + 15_536) }]);
+    one.reset('cancelled');
+    server.sent();
+    server.receive(headers(5, POST, false));
+    send(5);
+    server.handler.requests[2].stream.consumed(32_768);
+    expect(server.sent()).toMatchObject([{ type: 8, id: 5, payload: uint32(32_768 + 134_464) }]);
+  });
+
+  it('gives no credit for more than the announced rest of a body', () => {
+    const server = new ServerUnderTest({ streamWindowBytes: 65_536 }, { autoConsume: false });
+    server.receive(headers(1, [...POST, 'content-length', '65536'], false));
+    server.receive(headers(3, [...POST, 'content-length', '65537'], false));
+    for (const { stream } of server.handler.requests) {
+      for (let i = 0; i < 3; i++) {
+        server.receive(
+          frame(0, 0, stream === server.handler.requests[0].stream ? 1 : 3, Buffer.alloc(16_384)),
+        );
+        stream.consumed(16_384);
+      }
+    }
+    expect(server.sent().map(({ type, id }) => [type, id])).toEqual([[8, 3]]);
+  });
+
   it('resets a stream that sends beyond its window, and ends a connection that does', () => {
     const server = new ServerUnderTest({ streamWindowBytes: 65_535 }, { autoConsume: false });
     server.receive(headers(1, POST, false), headers(3, POST, false));

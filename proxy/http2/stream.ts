@@ -36,6 +36,8 @@ export abstract class Http2Stream {
   tunnel = false;
   /** Octets that the peer may send. */
   receiveWindow: number;
+  /** How many it may have under way once it knows our SETTINGS. */
+  windowBytes: number;
   /** Octets delivered and not yet consumed, and those consumed and not yet given back as WINDOW_UPDATE. */
   unconsumed = 0;
   consumedBytes = 0;
@@ -52,6 +54,7 @@ export abstract class Http2Stream {
     this.id = id;
     this.sendWindow = mux.peer.streamWindowBytes;
     this.receiveWindow = mux.streamWindowBytes;
+    this.windowBytes = mux.limits.streamWindowBytes;
     this.activeAt = mux.now;
     this.sentAt = mux.now;
   }
