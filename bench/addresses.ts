@@ -12,6 +12,17 @@ export const backend = {
   grpc: 18_083,
 } as const;
 
+/** The backend under any address of the loopback network, for clusters of many endpoints; HTTP/1.1. */
+export const backendAnywhere = { host: '0.0.0.0', port: 18_084 } as const;
+
+/** So many addresses of {@link backendAnywhere}. */
+export function manyEndpoints(count: number): { host: string; port: number }[] {
+  return Array.from({ length: count }, (_, i) => ({
+    host: `127.98.${(i + 1) >> 8}.${(i + 1) & 255}`,
+    port: backendAnywhere.port,
+  }));
+}
+
 /** The proxy under test: one address per proxy, so that its ports can be the same for all. */
 export const proxyPorts = {
   /** Where the load enters. */

@@ -27,11 +27,11 @@ export interface IdleConnections {
   with: number;
 }
 
-interface Connection {
+export interface Connection {
   close(): void;
 }
 
-async function openHttp1({ host, port }: Target): Promise<Connection> {
+export async function openHttp1({ host, port }: Target): Promise<Connection> {
   const socket = connect({ host, port });
   socket.write(`GET / HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`);
   let answer = '';
@@ -61,16 +61,25 @@ async function openMtls({ host, port }: Target, tls: ConnectionOptions): Promise
   return { close: () => session.destroy() };
 }
 
+/** Until there are `count`. */
+export async function openMany(
+  connections: Connection[],
+  count: number,
+  open: () => Promise<Connection>,
+): Promise<void> {
+  while (connections.length < count) {
+    const some = Math.min(AT_ONCE, count - connections.length);
+    connections.push(...(await Promise.all(Array.from({ length: some }, open))));
+  }
+}
+
 /** Opens connections, lets the proxy rest, and compares. */
 async function compare(pid: number, count: number, open: () => Promise<Connection>) {
   const rest = () => new Promise(resolve => setTimeout(resolve, SETTLE_MS));
   const connections: Connection[] = [await open()];
   await rest();
   const without = privateMemory(pid);
-  while (connections.length < count) {
-    const some = Math.min(AT_ONCE, count - connections.length);
-    connections.push(...(await Promise.all(Array.from({ length: some }, open))));
-  }
+  await openMany(connections, count, open);
   await rest();
   const result = { without, with: privateMemory(pid) };
   for (const connection of connections) connection.close();

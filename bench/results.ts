@@ -23,6 +23,44 @@ export interface SideBySide extends Circumstances {
   starts: number[];
 }
 
+/** What soak.ts measures. */
+export interface Soak extends Circumstances {
+  /** Requests a second, and seconds of it. */
+  rate: number;
+  seconds: number;
+  requests: number;
+  failed: number;
+  latency: { p50: number; p99: number; p999: number };
+  /** Seconds since the load began, and MiB of private memory of the client's and the server's sidecar. */
+  samples: [seconds: number, client: number, server: number][];
+}
+
+/** Cost of one function of the hot path as something grows. */
+export interface FunctionCurve {
+  function: string;
+  /** What grows. */
+  of: string;
+  sizes: number[];
+  /** Nanoseconds a call, for each size. */
+  ns: number[];
+}
+
+/** Cost of a request through a whole proxy as something grows. */
+export interface ProxyCurve {
+  proxy: string;
+  of: string;
+  sizes: number[];
+  /** µs of CPU a request, and MiB of private memory under load, for each size. */
+  cpu: number[];
+  memory: number[];
+}
+
+/** What curves/run.ts measures. */
+export interface Curves extends Circumstances {
+  functions: FunctionCurve[];
+  proxies: ProxyCurve[];
+}
+
 export function circumstances(): Circumstances {
   const processors = cpus();
   return {

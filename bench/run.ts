@@ -4,12 +4,9 @@
  *
  *   npm run bench -- [--runs 5] [--seconds 3] [--scenario NAME]... [--proxy NAME]... [--save]
  */
-import { chmodSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { backendListens, startBackend } from './backends/backend.ts';
-import { makeCertificates } from './certificates.ts';
+import { backendListens } from './backends/backend.ts';
+import { say, withBackend } from './bench.ts';
 import { idleKinds, measureIdleConnections } from './idle-connections.ts';
 import { measure } from './measurement.ts';
 import { envoy } from './proxies/envoy.ts';
@@ -25,6 +22,8 @@ import { measureStarts } from './start-time.ts';
 
 const IDLE_CONNECTIONS = 1000;
 const STARTS = 20;
+type ContextOf = (name: string) => Context;
+
 /** Measurements that are no load; named like scenarios. */
 const OTHERS = [{ name: 'idle' }, { name: 'start' }];
 
@@ -50,7 +49,6 @@ function choose<T extends { name: string }>(
   return all.filter(({ name }) => names?.includes(name) ?? true);
 }
 
-const say = (line: string): void => void process.stderr.write(`${line}\n`);
 const chosen = choose('scenario', [...scenarios, ...OTHERS], options.scenario);
 const isChosen = (name: string): boolean => chosen.some(one => one.name === name);
 const proxies = choose('proxy', [tulle, envoy, haproxy, nginx], options.proxy);
@@ -63,13 +61,7 @@ const results: SideBySide = {
   starts: [],
 };
 
-const folder = mkdtempSync(join(tmpdir(), 'tulle-bench-'));
-// nginx started by root reads its files as another user.
-chmodSync(folder, 0o711);
-const certificates = makeCertificates(folder);
-const contextOf = (name: string): Context => ({ folder: join(folder, name), certificates });
-
-async function sideBySide(): Promise<void> {
+async function sideBySide(contextOf: ContextOf): Promise<void> {
   const pairs = scenarios
     .filter(({ name }) => isChosen(name))
     .flatMap(scenario =>
@@ -93,7 +85,7 @@ async function sideBySide(): Promise<void> {
   }
 }
 
-async function idleConnections(): Promise<void> {
+async function idleConnections(contextOf: ContextOf): Promise<void> {
   for (const proxy of proxies) {
     if (proxy.missing('mtls') !== null) continue;
     for (const kind of idleKinds(proxy)) {
@@ -105,20 +97,16 @@ async function idleConnections(): Promise<void> {
   }
 }
 
-const backend = await startBackend(join(folder, 'backend'), backendListens);
-try {
-  await sideBySide();
-  if (isChosen('idle')) await idleConnections();
+await withBackend(backendListens, async contextOf => {
+  await sideBySide(contextOf);
+  if (isChosen('idle')) await idleConnections(contextOf);
   if (isChosen('start') && proxies.includes(tulle)) {
     results.starts = await measureStarts(STARTS, contextOf('start'));
     say(`start: ${results.starts.map(ms => ms.toFixed(0)).join(' ')} ms`);
   }
-} finally {
-  await Promise.all(backend.map(process => process.stop()));
-}
+});
 process.stdout.write(`${sideBySideReport(results)}\n`);
 if (options.save) {
   saveResults('side-by-side', results);
   writeReadme();
 }
-rmSync(folder, { recursive: true, force: true });

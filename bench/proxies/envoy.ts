@@ -2,9 +2,10 @@
  * Envoy with what Tulle's sidecar has switched on: routing rules, a retry policy, outlier detection, statistics.
  * One worker thread. The binary is named by the variable ENVOY, or is on the PATH.
  */
+import { manyEndpoints } from '../addresses.ts';
 import { find } from '../process.ts';
 import { startHops } from './hops.ts';
-import type { Context, Hop, Proxy } from './proxy.ts';
+import type { Context, Hop, Proxy, Scale } from './proxy.ts';
 
 const HOST = '127.99.3.1';
 const TYPE = 'type.googleapis.com/envoy.extensions';
@@ -37,7 +38,7 @@ function tlsContext(hop: Hop, { certificates: { ca, client, server } }: Context)
 }
 
 /** Routes and retries, as Tulle's HTTPRoute of the benchmark has them. */
-function httpFilter(hop: Hop) {
+function httpFilter(hop: Hop, scale: Scale = {}) {
   const retry = {
     retry_on: 'connect-failure,refused-stream,retriable-status-codes',
     num_retries: 2,
@@ -45,6 +46,10 @@ function httpFilter(hop: Hop) {
   };
   const route = { cluster: 'out', retry_policy: retry };
   const routes = [
+    ...Array.from({ length: scale.routes ?? 0 }, (_, i) => ({
+      match: { path_separated_prefix: `/service-${i}` },
+      route,
+    })),
     { match: { path_separated_prefix: '/api' }, route },
     { match: { prefix: '/' }, route },
   ];
@@ -81,7 +86,7 @@ function listener(hop: Hop, context: Context) {
     address: socketAddress(HOST, hop.port),
     filter_chains: [
       {
-        filters: [hop.in === 'tcp' ? tcpFilter : httpFilter(hop)],
+        filters: [hop.in === 'tcp' ? tcpFilter : httpFilter(hop, context.scale)],
         ...(hop.tls === 'in' ? { transport_socket: tlsContext(hop, context) } : {}),
       },
     ],
@@ -103,7 +108,8 @@ function protocolOptions(hop: Hop) {
 }
 
 function cluster(hop: Hop, context: Context) {
-  const { host, port } = hop.upstream;
+  const { endpoints } = context.scale ?? {};
+  const addresses = endpoints === undefined ? [hop.upstream] : manyEndpoints(endpoints);
   return {
     name: 'out',
     type: 'STATIC',
@@ -111,11 +117,18 @@ function cluster(hop: Hop, context: Context) {
     lb_policy: 'LEAST_REQUEST',
     outlier_detection: { consecutive_5xx: 5 },
     circuit_breakers: {
-      thresholds: [{ max_connections: 4096, max_requests: 4096, max_pending_requests: 4096 }],
+      // As many as Tulle, which has no limit unless one is set.
+      thresholds: [{ max_connections: 65_536, max_requests: 4096, max_pending_requests: 4096 }],
     },
     load_assignment: {
       cluster_name: 'out',
-      endpoints: [{ lb_endpoints: [{ endpoint: { address: socketAddress(host, port) } }] }],
+      endpoints: [
+        {
+          lb_endpoints: addresses.map(({ host, port }) => ({
+            endpoint: { address: socketAddress(host, port) },
+          })),
+        },
+      ],
     },
     ...protocolOptions(hop),
     ...(hop.tls === 'out' ? { transport_socket: tlsContext(hop, context) } : {}),

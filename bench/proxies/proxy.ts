@@ -76,4 +76,14 @@ export interface Context {
   /** Folder for configuration and logs. */
   folder: string;
   certificates: Certificates;
+  /** Of way `http1`, for the curves. */
+  scale?: Scale;
+}
+
+/** More of one thing than the scenarios have. */
+export interface Scale {
+  /** Rules with a path prefix, `/service-0` and up, before the two that there are otherwise. */
+  routes?: number;
+  /** Endpoints of the service, all of them the same backend. */
+  endpoints?: number;
 }

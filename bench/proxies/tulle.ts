@@ -5,15 +5,17 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { applicationPort, freeNetwork, World } from '../../cli/demo/world.ts';
-import { backend, proxyPorts } from '../addresses.ts';
+import { backend, backendAnywhere, manyEndpoints, proxyPorts } from '../addresses.ts';
 import { type Listen, startBackend } from '../backends/backend.ts';
 import { issueCertificate } from '../certificates.ts';
 import { listening } from '../process.ts';
 
-import type { Proxy, Way } from './proxy.ts';
+import type { Proxy, Scale, Way } from './proxy.ts';
 
 const ROOT = resolve(import.meta.dirname, '../..');
 const PROGRAM = join(ROOT, 'dist/tulle.js');
+/** Rules of one HTTPRoute at most. */
+const RULES = 16;
 
 interface Destination {
   /** Service that the load calls; `plain` has no sidecar. */
@@ -67,22 +69,44 @@ spec:
       retry: { attempts: 2, codes: [503] }
 `;
 
+/** Rules for prefixes, in routes of 16: as many as Gateway API allows one to have. */
+function prefixRoutes({ service: name, port }: Destination, count: number): string[] {
+  const rule = (i: number): string => `
+    - matches: [{ path: { type: PathPrefix, value: /service-${i} } }]
+      backendRefs: [{ name: ${name}, port: ${port} }]
+      retry: { attempts: 2, codes: [503] }`;
+  return Array.from({ length: Math.ceil(count / RULES) }, (_, route) => {
+    const rules = Array.from({ length: Math.min(RULES, count - route * RULES) }, (_, i) =>
+      rule(route * RULES + i),
+    );
+    return `apiVersion: gateway.networking.k8s.io/v1
+kind: HTTPRoute
+metadata: { name: ${name}-${route}, namespace: bench }
+spec:
+  parentRefs: [{ group: "", kind: Service, name: ${name} }]
+  rules:${rules.join('')}
+`;
+  });
+}
+
 /** An endpoint without a sidecar: the backend itself. */
-const PLAIN_POD = `apiVersion: v1
+const plainPod = (host: string, i: number): string => `apiVersion: v1
 kind: Pod
-metadata: { name: plain-0, namespace: bench, labels: { app: plain } }
+metadata: { name: plain-${i}, namespace: bench, labels: { app: plain } }
 spec: { containers: [{ name: app, image: bench }] }
-status: { phase: Running, podIP: ${backend.host}, podIPs: [{ ip: ${backend.host} }], conditions: [{ type: Ready, status: "True" }] }
+status: { phase: Running, podIP: ${host}, podIPs: [{ ip: ${host} }], conditions: [{ type: Ready, status: "True" }] }
 `;
 
-function manifests(destination: Destination): string {
+function manifests(destination: Destination, { routes = 0, endpoints }: Scale): string {
   const { service: name, port, appProtocol } = destination;
+  const plain = endpoints === undefined ? [backend] : manyEndpoints(endpoints);
   return [
     'apiVersion: v1\nkind: Namespace\nmetadata: { name: bench }\n',
     deployment('client', 0),
     service(destination),
     ...(appProtocol === 'tcp' ? [] : [route(destination)]),
-    name === 'plain' ? PLAIN_POD : deployment(name, port),
+    ...prefixRoutes(destination, routes),
+    ...(name === 'plain' ? plain.map(({ host }, i) => plainPod(host, i)) : [deployment(name, port)]),
   ].join('---\n');
 }
 
@@ -90,11 +114,15 @@ export const tulle: Proxy = {
   name: 'tulle',
   missing: () => (existsSync(PROGRAM) ? null : 'dist/tulle.js is missing: npm run build'),
   async start(way, context) {
-    const destination = DESTINATIONS[way];
+    const { scale = {} } = context;
+    const destination =
+      scale.endpoints === undefined
+        ? DESTINATIONS[way]
+        : { ...DESTINATIONS[way], port: backendAnywhere.port };
     const folder = join(context.folder, 'tulle');
     const sources = join(folder, 'manifests');
     mkdirSync(sources, { recursive: true });
-    writeFileSync(join(sources, 'all.yaml'), manifests(destination));
+    writeFileSync(join(sources, 'all.yaml'), manifests(destination, scale));
     const listen = proxyPorts.client;
     const world = new World({
       manifests: sources,
