@@ -2,6 +2,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
 import { type AttemptOutcome, beginAttempt, endAttempt } from '../resilience/attempt.ts';
 import { returnRetry } from '../resilience/retry-budget.ts';
+import type { HttpTransportKind } from '../upstream/endpoint-pools.ts';
 import type { PooledConnection } from '../upstream/pooled-connection.ts';
 import type { ConnectionWaiter, PoolFailure, WaitQueue } from '../upstream/wait-queue.ts';
 import type { Exchange } from './exchange.ts';
@@ -19,6 +20,8 @@ export class Attempt implements ResponseReceiver, ConnectionWaiter {
    * request to a new one would make it look slow for as long as the average remembers.
    */
   sentAt = 0;
+  /** The kind of connection that it asked for last. */
+  kind: HttpTransportKind = 'http1';
   /** null while it waits for a connection. */
   stream: ClientStream | null = null;
   pooled: PooledConnection | null = null;

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto';
 import { type FailureCode, failureHeader, failures } from '../../api/failure.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
@@ -12,6 +11,7 @@ import { denyRetry, isRepeatable, shouldRetry } from '../resilience/retry-policy
 import type { FieldEdits } from '../route/route-config.ts';
 import type { Backend, ForwardRoute, Route } from '../route/route-table.ts';
 import { joinFlags } from '../telemetry/response-flags.ts';
+import type { HttpTransportKind } from '../upstream/endpoint-pools.ts';
 import type { PoolFailure } from '../upstream/wait-queue.ts';
 import { Attempt } from './attempt.ts';
 import {
@@ -41,7 +41,7 @@ import type {
   ServerStream,
 } from './stream.ts';
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts';
-import { asExtendedConnect, asUpgrade } from './upgrade-request.ts';
+import { asUpgrade, fitKey, fitProof } from './upgrade-request.ts';
 
 /**
  *   routing ──▶ connecting ──▶ requesting ──▶ responding ──▶ done
@@ -79,6 +79,8 @@ export class Exchange implements RequestReceiver, TimerOwner {
   readonly grpc: boolean;
   /** An upgrade or CONNECT: there is no body, and the answer may open a tunnel. */
   readonly asksTunnel: boolean;
+  /** `Sec-WebSocket-Key` of the request, or ours for a client of HTTP/2; '' for what is no WebSocket. */
+  readonly #webSocketKey: string;
   /** Whatever the direction wants to remember between its calls. */
   note: unknown = null;
 
@@ -140,6 +142,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.startedAt = context.clock.now();
     this.grpc = isGrpc(head);
     this.asksTunnel = head.method === 'CONNECT' || head.upgrade !== '';
+    this.#webSocketKey = this.asksTunnel ? asUpgrade(head) : '';
     this.requestComplete = end;
   }
 
@@ -165,7 +168,6 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.backend = backend;
     this.#admitted = admitRequest(cluster);
     if (!this.#admitted) return this.fail('OVERFLOW');
-    if (this.asksTunnel) asUpgrade(this.head, webSocketKey);
     const timeoutMs = route === null || this.asksTunnel ? 0 : route.timeoutMs;
     const grpcTimeout = this.grpc ? fields.get(this.head.fields, 'grpc-timeout') : '';
     this.#deadline = deadline(this.startedAt, timeoutMs, grpcTimeout);
@@ -202,7 +204,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
   // ---- Attempts
 
   #try(): void {
-    const { clock, random, connections } = this.context;
+    const { clock, random } = this.context;
     const cluster = this.cluster as Cluster;
     const now = clock.now();
     const endpoint = cluster.pick(this.#tried, random, now);
@@ -213,13 +215,23 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.attempt = attempt;
     const perTryMs = this.forwardRoute?.retry?.perTryTimeoutMs ?? 0;
     this.#attemptDeadline = perTryMs > 0 && !this.asksTunnel ? now + perTryMs : NEVER;
-    const kind = this.direction.transport(this, cluster, endpoint);
-    const pooled = connections.acquire(cluster, endpoint, kind, attempt);
+    this.#connect(attempt, this.direction.transport(this, cluster, endpoint), now);
+  }
+
+  #connect(attempt: Attempt, kind: HttpTransportKind, now: number): void {
+    const { cluster, endpoint } = attempt;
+    attempt.kind = kind;
+    const pooled = this.context.connections.acquire(cluster, endpoint, kind, attempt);
     if (pooled !== null) return attempt.onConnection(pooled);
     this.state = 'connecting';
     // The pool reports a connection that cannot be opened; this ends the wait where all are busy.
     this.#stateDeadline = Math.min(this.#attemptDeadline, now + 2 * cluster.config.connectTimeoutMs);
     this.#arm();
+  }
+
+  /** A server without extended CONNECT, or without HTTP/2, may take the tunnel in HTTP/1.1, as all did before RFC 8441. */
+  #connectInHttp1(attempt: Attempt): void {
+    this.#connect(attempt, 'http1', this.context.clock.now());
   }
 
   #noEndpoint(cluster: Cluster, now: number): void {
@@ -230,6 +242,10 @@ export class Exchange implements RequestReceiver, TimerOwner {
 
   /** The attempt has a connection: sends the head and what there is of the body. */
   onAttemptConnected(attempt: Attempt, connection: ClientConnection): void {
+    if (this.head.upgrade !== '') {
+      if (!connection.takesUpgrade) return this.#connectInHttp1(attempt);
+      if (this.#webSocketKey !== '') fitKey(this.head.fields, this.#webSocketKey, connection.version);
+    }
     this.state = 'requesting';
     attempt.sentAt = this.context.clock.now();
     this.#stateDeadline = this.#attemptDeadline;
@@ -257,7 +273,8 @@ export class Exchange implements RequestReceiver, TimerOwner {
     fields.set(lines, 'grpc-timeout', formatGrpcTimeout(this.#deadline - this.context.clock.now()));
   }
 
-  onAttemptUnconnected(_attempt: Attempt, failure: PoolFailure): void {
+  onAttemptUnconnected(attempt: Attempt, failure: PoolFailure): void {
+    if (this.asksTunnel && attempt.kind === 'http2') return this.#connectInHttp1(attempt);
     this.#attemptFailed(connectionFailure(failure));
   }
 
@@ -415,7 +432,9 @@ export class Exchange implements RequestReceiver, TimerOwner {
       this.asksTunnel && (head.status === 101 || (head.status < 300 && this.head.method === 'CONNECT'));
     this.state = tunnel ? 'tunnel' : 'responding';
     if (tunnel) this.#deadline = NEVER;
-    if (tunnel && this.stream.connection.version === 20) asExtendedConnect(head);
+    if (tunnel && this.#webSocketKey !== '') {
+      fitProof(head.fields, this.#webSocketKey, this.stream.connection.version);
+    }
     if (this.#mirrored) this.body?.drop();
     this.#arm();
     this.direction.editResponse(this, head);
@@ -579,8 +598,4 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.body = null;
     recordExchange(this);
   }
-}
-
-function webSocketKey(): string {
-  return randomBytes(16).toString('base64');
 }

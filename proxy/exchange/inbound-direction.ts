@@ -95,7 +95,8 @@ export class InboundDirection implements Direction {
     const context = contextOf(exchange);
     if (context.fromSidecar) {
       context.learnSource(fields.get(head.fields, sourceField));
-      if (fields.get(head.fields, versionField) !== '') head.version = 11;
+      // Not that of the connection between sidecars: HTTP/2 for all but tunnels.
+      head.version = fields.get(head.fields, versionField) === '' ? 20 : 11;
     }
     stripMeshFields(head.fields);
     if (context.peer !== '') {
@@ -105,7 +106,6 @@ export class InboundDirection implements Direction {
   }
 
   transport(exchange: Exchange, _cluster: Cluster, _endpoint: Endpoint): HttpTransportKind {
-    if (exchange.asksTunnel) return 'http1';
     const { protocol } = contextOf(exchange).config;
     if (protocol === 'http2' || protocol === 'grpc') return 'http2';
     return exchange.head.version === 20 ? 'http2' : 'http1';

@@ -42,6 +42,12 @@ export function splitAuthority(authority: string): { host: string; port: number 
   return { host: host.startsWith('[') ? host.slice(1, -1) : host, port };
 }
 
+/** For a request of HTTP/1.0 that names no host: HTTP/2 cannot carry one without (RFC 9113 §8.3.1). */
+function authorityOf(host: string, port: number): string {
+  const name = host.includes(':') ? `[${host}]` : host;
+  return port === 80 ? name : `${name}:${port}`;
+}
+
 export interface OutboundDirectionOptions {
   readonly destinations: Destinations;
   readonly edges: OwnEdges;
@@ -70,6 +76,7 @@ export class OutboundDirection implements Direction {
     const context = exchange.stream.connection.context as OutboundContext;
     const target = context.host === '' ? splitAuthority(head.authority) : context;
     if (target === null) return exchange.fail('NOT_A_DESTINATION');
+    if (head.authority === '') head.authority = authorityOf(context.host, context.port);
     const { destinations, expand } = this.#options;
     const name =
       context.destination === '' ? outboundListener(expand(target.host), target.port) : context.destination;
@@ -135,8 +142,8 @@ export class OutboundDirection implements Direction {
   }
 
   transport(exchange: Exchange, cluster: Cluster, endpoint: Endpoint): HttpTransportKind {
-    if (exchange.asksTunnel) return 'http1';
-    if (endpoint.meshed) return 'http2';
+    // Between sidecars a tunnel has a connection of its own.
+    if (endpoint.meshed) return exchange.asksTunnel ? 'http1' : 'http2';
     const { protocol } = cluster.config;
     if (protocol !== 'auto') return protocol;
     return exchange.head.version === 20 ? 'http2' : 'http1';

@@ -174,9 +174,12 @@ export interface ClientConnection {
   readonly active: number;
   /** Streams that may still be opened now (HTTP/1.1: 0 or 1; HTTP/2: by the peer's limit; 0 when draining or closed). */
   readonly capacity: number;
+  /** A request with `upgrade` can be sent: always in HTTP/1.1, in HTTP/2 if the server has said so (RFC 8441 §3). */
+  readonly takesUpgrade: boolean;
   /**
    * Starts a request. Call only with `capacity` > 0. Failures are reported to the receiver, later.
-   * A request with `upgrade` (HTTP/1.1) or method CONNECT may become a tunnel, see {@link ServerStream.respond}.
+   * A request with `upgrade` or method CONNECT may become a tunnel, see {@link ServerStream.respond}. What is sent before
+   * that is kept for it, and dropped when the tunnel is refused.
    */
   open(head: RequestHead, end: boolean, receiver: ResponseReceiver): ClientStream;
   /** Takes no new streams and closes after the last one. */

@@ -44,6 +44,7 @@ const CLOSED = 5;
  */
 export class Http1ClientConnection implements ClientConnection, BodySink {
   readonly version: HttpVersion = 11;
+  readonly takesUpgrade = true;
   readonly #codec: Http1Codec;
   readonly #transport: Transport;
   readonly #output: Output;
@@ -215,6 +216,7 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
     this.#reusable = false;
     stream.receiver.onResponse(head, false);
     if (!stream.dead) stream.tunnelOpened();
+    if (!stream.dead && this.#output.writable) stream.receiver.onRequestWritable();
     this.#startDraining();
   }
 
@@ -408,8 +410,7 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
     this.#stream = null;
     if (stream === null || stream.dead) return;
     stream.dead = true;
-    if (!stream.answered)
-      stream.receiver.onResponseReset(this.#isUnsent(stream) ? 'refused' : this.#lost(why));
+    if (stream.awaited) stream.receiver.onResponseReset(this.#isUnsent(stream) ? 'refused' : this.#lost(why));
   }
 
   /** A reset after bytes of an answer is no sign that the request was not read. */

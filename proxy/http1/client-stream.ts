@@ -93,6 +93,11 @@ export class Http1ClientStream implements ClientStream {
     return this.#state === ENDED;
   }
 
+  /** The receiver does not know the end yet: a tunnel lasts until both directions have ended. */
+  get awaited(): boolean {
+    return !this.answered || this.#state === TUNNEL;
+  }
+
   get asksTunnel(): boolean {
     return this.isConnect || this.upgrade !== '';
   }

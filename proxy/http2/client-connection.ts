@@ -54,7 +54,7 @@ export class Http2ClientConnection implements ClientConnection, TransportUser, S
   }
 
   /** The server has said that it takes extended CONNECT (RFC 8441): `open` with `upgrade` works. */
-  get extendedConnect(): boolean {
+  get takesUpgrade(): boolean {
     return this.#mux.peer.extendedConnect;
   }
 
@@ -184,7 +184,7 @@ export class Http2ClientConnection implements ClientConnection, TransportUser, S
     this.#settleLater();
     for (const stream of refused) {
       this.#mux.close(stream);
-      if (!stream.endReceived) stream.receiver.onResponseReset('refused');
+      (stream as Http2ClientStream).deliverReset('refused');
     }
     if (this.active === 0) this.#mux.finish();
   }

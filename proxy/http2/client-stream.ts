@@ -1,5 +1,11 @@
 /** A request and its response on an {@link Http2ClientConnection}. */
-import type { ClientStream, ResetReason, ResponseReceiver } from '../exchange/stream.ts';
+import {
+  BORROWED_BELOW,
+  type ClientStream,
+  type ResetReason,
+  type ResponseReceiver,
+} from '../exchange/stream.ts';
+import { ByteQueue } from './byte-queue.ts';
 import { CANCEL, PROTOCOL_ERROR, resetReasonOf, STREAM_CLOSED } from './error-code.ts';
 import { type HeaderBlock, oversizeLimit, trailerFault } from './header-block.ts';
 import type { Multiplexer } from './multiplexer.ts';
@@ -14,6 +20,9 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   /** The request was an extended CONNECT: 2xx is told as 101, the contract's accepted upgrade. */
   readonly #upgrade: boolean;
   #informationals = 0;
+  /** What was sent for a tunnel that is not there yet: nobody may take it for anything else (RFC 9113 §8.5). */
+  #early: ByteQueue | null = null;
+  #earlyEnd = false;
   /** Why the stream was never opened, for the report of it. */
   refusal: ResetReason = 'refused';
 
@@ -29,12 +38,34 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     return CANCEL;
   }
 
+  override data(chunk: Buffer, end: boolean): boolean {
+    if (this.#method !== 'CONNECT' || this.headReceived) return super.data(chunk, end);
+    // The sender's window bounds it: what is kept is not consumed.
+    if (chunk.length > 0) (this.#early ??= new ByteQueue()).push(chunk);
+    if (end) this.#earlyEnd = true;
+    return false;
+  }
+
+  #sendEarly(): void {
+    const early = this.#early;
+    this.#early = null;
+    let room = true;
+    while (early !== null && early.length > 0) room = super.data(early.take(BORROWED_BELOW - 1), false);
+    if (this.#earlyEnd) super.data(EMPTY, true);
+    else if (room && early !== null) this.deliverWritable();
+  }
+
   override deliverData(chunk: Buffer, end: boolean): void {
     this.receiver.onResponseData(chunk, end);
   }
 
   override deliverReset(reason: ResetReason): void {
-    if (!this.endReceived) this.receiver.onResponseReset(reason);
+    if (this.#awaited) this.receiver.onResponseReset(reason);
+  }
+
+  /** The receiver does not know the end of the stream yet: a tunnel lasts until both directions have ended. */
+  get #awaited(): boolean {
+    return !this.endReceived || this.tunnel;
   }
 
   /**
@@ -50,7 +81,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   }
 
   override onPeerReset(code: number): void {
-    if (!this.endReceived) this.receiver.onResponseReset(resetReasonOf(code, true));
+    if (this.#awaited) this.receiver.onResponseReset(resetReasonOf(code, true));
   }
 
   override deliverWritable(): void {
@@ -120,6 +151,9 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
       },
       endStream,
     );
+    if (tunnel) this.#sendEarly();
+    // A CONNECT that was refused is complete.
+    else if (this.#method === 'CONNECT') super.data(EMPTY, true);
   }
 
   #onTrailers(block: HeaderBlock, endStream: boolean): void {
@@ -142,6 +176,8 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     this.receiver.onResponseReset('limit');
   }
 }
+
+const EMPTY = Buffer.alloc(0);
 
 /** What the head says of the length, see `ResponseHead.contentLength`. */
 function announcedLength(status: number, method: string, declared: number, endStream: boolean): number {

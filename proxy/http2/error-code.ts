@@ -20,6 +20,8 @@
  * | limit              | ENHANCE_YOUR_CALM | CANCEL           |
  * | timeout            | CANCEL            | CANCEL           |
  *
+ * In a tunnel the loss of the connection is RST of TCP, for which RFC 8441 §5 and RFC 9113 §8.5 name the code ({@link codeForTunnel}).
+ *
  * A reason given by the exchange is about its other side, so a client is never blamed for what an upstream
  * did, and an upstream only learns that nobody waits any more. Errors that the codec itself finds are sent
  * with the code that the RFC demands.
@@ -35,6 +37,7 @@ export const FRAME_SIZE_ERROR = 0x6;
 export const REFUSED_STREAM = 0x7;
 export const CANCEL = 0x8;
 export const COMPRESSION_ERROR = 0x9;
+const CONNECT_ERROR = 0xa;
 export const ENHANCE_YOUR_CALM = 0xb;
 
 const NAMES = [
@@ -81,6 +84,16 @@ const TO_CLIENT: Readonly<Record<ResetReason, number>> = {
 /** The RST_STREAM code that tells a client why its response will not be finished. */
 export function codeForClient(reason: ResetReason): number {
   return TO_CLIENT[reason];
+}
+
+/** The connection of the other side ended under the stream. */
+export function isLoss(reason: ResetReason): boolean {
+  return reason === 'connection-closed' || reason === 'connection-reset';
+}
+
+/** The code for what is RST in TCP, in a tunnel of extended CONNECT (RFC 8441 §5) or of CONNECT (RFC 9113 §8.5). */
+export function codeForTunnel(extended: boolean): number {
+  return extended ? CANCEL : CONNECT_ERROR;
 }
 
 /** What an exchange gets for an error that the codec found in what the peer sent. */

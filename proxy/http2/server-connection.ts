@@ -182,7 +182,7 @@ export class Http2ServerConnection implements ServerConnection, TransportUser, S
 
   onResponseEnded(stream: Http2ServerStream): void {
     this.#leaving.push(stream);
-    if (stream.state !== 'half-closed-local') return;
+    if (stream.state !== 'half-closed-local' || stream.tunnel) return;
     // The response is complete, so what the client still sends is of no use (§8.1). It keeps the response.
     this.#mux.resetStream(stream, NO_ERROR);
   }

@@ -8,7 +8,7 @@ import type {
   ServerConnection,
   ServerStream,
 } from '../exchange/stream.ts';
-import { codeForClient, resetReasonOf } from './error-code.ts';
+import { codeForClient, codeForTunnel, isLoss, resetReasonOf } from './error-code.ts';
 import type { Multiplexer } from './multiplexer.ts';
 import { writeInformational, writeResponse } from './response-head.ts';
 import { Http2Stream } from './stream.ts';
@@ -54,6 +54,7 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
   }
 
   protected override resetCode(reason: ResetReason): number {
+    if (this.tunnel && isLoss(reason)) return codeForTunnel(this.#upgrade);
     return codeForClient(reason);
   }
 

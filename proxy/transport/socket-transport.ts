@@ -44,6 +44,7 @@ export class SocketTransport implements Transport, OutputSink {
   #tls = false;
   readonly #readBuffer: Buffer;
   readonly #onTaken: () => void;
+  readonly #onEnding: () => void;
 
   constructor(shared: TransportShared, user: TransportUser, highWater?: number) {
     this.output = new Output(this, shared.queue, highWater);
@@ -55,6 +56,11 @@ export class SocketTransport implements Transport, OutputSink {
       if (socket === null || this.#state === 'closed') return;
       this.output.taken(socket.writableLength);
       this.#mark(socket);
+    };
+    // FIN leaves when the bytes that were read have been looked at: an end that a reset follows is RST alone, since a FIN
+    // that is on its way cannot become one, and the peer would take the connection for half open.
+    this.#onEnding = () => {
+      if (this.#state === 'ending') this.#socket?.end();
     };
   }
 
@@ -125,7 +131,7 @@ export class SocketTransport implements Transport, OutputSink {
     if (this.#state !== 'open') return;
     this.#state = 'ending';
     this.output.finish();
-    this.#socket?.end();
+    process.nextTick(this.#onEnding);
   }
 
   destroy(): void {

@@ -23,7 +23,7 @@ export class Http2Pool implements Pool, DialOwner {
   readonly #connections: PooledConnection[] = [];
   readonly #waiting = new WaitQueue();
   #dial: Dial | null = null;
-  /** TLS is there, and the peer's first bytes are awaited. */
+  /** Connected, and the peer's SETTINGS are awaited. */
   #greeting: PooledConnection | null = null;
   #closed = false;
 
@@ -103,13 +103,8 @@ export class Http2Pool implements Pool, DialOwner {
     const pooled = new PooledConnection(this, dial.generation, dial.expiresAt, dialContext.clock.now());
     pooled.connection = codecs.http2(transport, pooled, dial.target.alpn !== '');
     open.add(pooled);
-    if (dial.target.alpn === '') {
-      transport.user = pooled.connection;
-      this.#ready(pooled);
-    } else {
-      this.#greeting = pooled;
-      transport.user = new Greeting(pooled.connection, transport, () => this.#ready(pooled));
-    }
+    this.#greeting = pooled;
+    transport.user = new Greeting(pooled.connection, transport, () => this.#ready(pooled));
     transport.resume();
   }
 
@@ -148,18 +143,26 @@ export class Http2Pool implements Pool, DialOwner {
     open.delete(pooled);
     limit.give();
     if (pooled === this.#greeting) {
-      // The peer closes without a word when it does not accept our certificate (RELIABILITY §4.4).
       this.#greeting = null;
-      if (this.#connections.length === 0)
-        this.#failAll('rejected', 'the peer closed before it sent anything');
+      if (this.#connections.length === 0) this.#failUngreeted();
     } else {
       this.#failHopeless();
     }
   }
 
+  #failUngreeted(): void {
+    const { alpn } = this.#target;
+    // A sidecar closes without a word when it does not accept our certificate (RELIABILITY §4.4).
+    if (alpn === '')
+      this.#failAll('refused', 'the server closed before its SETTINGS: it may not speak HTTP/2');
+    else this.#failAll('rejected', 'the peer closed before it sent anything');
+  }
+
   onTick(pooled: PooledConnection, now: number): void {
     if (pooled === this.#greeting) {
-      if (now - pooled.idleSince > this.#target.timeoutMs) pooled.connection.destroy();
+      if (now - pooled.idleSince <= this.#target.timeoutMs) return;
+      if (this.#connections.length === 0) this.#failAll('timeout', 'the server sent no SETTINGS');
+      pooled.connection.destroy();
       return;
     }
     if (pooled.connection.active > 0) {
@@ -173,7 +176,8 @@ export class Http2Pool implements Pool, DialOwner {
 
 /**
  * Passes on what is read until the peer's SETTINGS are there. `secureConnect` comes before the server has judged our
- * certificate, so a request sent earlier may be lost with the connection.
+ * certificate, so a request sent earlier may be lost with the connection. In plaintext the SETTINGS show that the server
+ * speaks HTTP/2 at all, and whether it takes extended CONNECT.
  */
 class Greeting implements TransportUser {
   readonly #connection: ClientCodecConnection;
