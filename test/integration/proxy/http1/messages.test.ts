@@ -57,7 +57,9 @@ describe.each(ways)('messages of HTTP/1.1, %s', way => {
     const app = await httpApp((req, res) => {
       const chunks: Buffer[] = [];
       req.on('data', (chunk: Buffer) => chunks.push(chunk));
-      req.on('end', () => setTimeout(() => res.end(`<${Buffer.concat(chunks)}>`), Number(req.url?.slice(1))));
+      req.on('end', () =>
+        setTimeout(() => res.end(`<${Buffer.concat(chunks).toString()}>`), Number(req.url?.slice(1))),
+      );
     });
     const client = new TcpClient(await reach(way, app));
     const delays = [30, 0, 20, 0, 10, 0];
