@@ -96,7 +96,7 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
 
   mode.publishRoots(identity.bundlePem);
   identity.onBundleChange(bundle => mode.publishRoots(bundle));
-  await mode.start();
+  await mode.start(callback => xds.whenApplied(callback));
   await new Promise<void>(resolve => {
     xds.whenReady(resolve);
   });

@@ -36,11 +36,12 @@ export async function kubernetesMode(
   return {
     authority: secretStore(api, settings.namespace, authoritySecretName),
     reviewer: kubernetesReviewer(api),
-    start() {
+    start(whenInForce) {
       source.start();
       status = startStatus({
         api,
         store,
+        whenInForce,
         controllerName,
         namespace: settings.namespace,
         leaseName: controlPlaneName,

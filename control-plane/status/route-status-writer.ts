@@ -1,5 +1,6 @@
 /**
- * Writes the status of routes, on the leader only. It looks at all routes when it begins to lead and now and then after
+ * Writes the status of routes, on the leader only. What changes is told when it is in force, so that whoever reads that a
+ * route is accepted finds its rules applied. It looks at all routes when it begins to lead and now and then after
  * that, and in between at those that changed in the mesh. What is right already is not written, so that a steady cluster
  * sees no write. One object at a time, at a limited rate; one that fails does not hold up the others.
  */
@@ -36,6 +37,8 @@ export interface RouteStatusWriterOptions {
   readonly store: MeshStore;
   /** Whose entries are written (RouteParentStatus.controllerName). */
   readonly controllerName: string;
+  /** Calls back when the newest mesh is in force; it must do so in the end, whoever is silent. */
+  readonly whenInForce: (callback: () => void) => void;
   /** Asked before each write. */
   readonly isLeader: () => boolean;
   readonly clock: Clock;
@@ -55,6 +58,9 @@ export class RouteStatusWriter {
   readonly #unsubscribe: () => void;
   /** Routes to look at, `<kind>/<namespace>/<name>`. */
   readonly #queue = new Set<string>();
+  /** Routes whose last change is not in force yet, by the number of the change. */
+  readonly #unapplied = new Map<string, number>();
+  #changes = 0;
   readonly #retries = new Map<string, { backoff: Backoff; cancel: () => void }>();
   readonly #lookBackoff: Backoff;
   /** Routes of the mesh that was looked at last; null: everything is to be looked at. */
@@ -79,6 +85,7 @@ export class RouteStatusWriter {
   leadershipChanged(): void {
     this.#seen = null;
     this.#queue.clear();
+    this.#unapplied.clear();
     for (const { cancel } of this.#retries.values()) cancel();
     this.#retries.clear();
     this.#wake();
@@ -105,11 +112,31 @@ export class RouteStatusWriter {
   /** Records are the same object as long as nothing about them changes. */
   #noteChanges({ routes }: Mesh): void {
     if (this.#seen !== null && this.#seen !== routes) {
-      for (const [id, route] of routes) if (this.#seen.get(id) !== route) this.#add(id);
-      for (const id of this.#seen.keys()) if (!routes.has(id)) this.#add(id);
+      const seen = this.#seen;
+      const changed = [...routes].flatMap(([id, route]) => (seen.get(id) === route ? [] : [id]));
+      const gone = [...seen.keys()].filter(id => !routes.has(id));
       this.#seen = routes;
+      this.#addWhenInForce([...changed, ...gone]);
     }
     this.#wake();
+  }
+
+  #addWhenInForce(ids: readonly string[]): void {
+    const { whenInForce } = this.#options;
+    const change = ++this.#changes;
+    for (const id of ids) this.#unapplied.set(id, change);
+    // Not before everyone who follows the store has taken the mesh.
+    queueMicrotask(() =>
+      whenInForce(() => {
+        for (const id of ids) {
+          // A later change is waited for too.
+          if (this.#unapplied.get(id) !== change) continue;
+          this.#unapplied.delete(id);
+          this.#add(id);
+        }
+        this.#wake();
+      }),
+    );
   }
 
   #add(id: string): void {
@@ -158,6 +185,7 @@ export class RouteStatusWriter {
     // Before the lists: what changes while they are read is noted.
     this.#seen = store.current?.routes ?? null;
     this.#paths = new Map();
+    await new Promise<void>(resolve => this.#options.whenInForce(resolve));
     try {
       for (const kind of kinds)
         for (const object of await this.#list(kind)) {
@@ -193,6 +221,7 @@ export class RouteStatusWriter {
   #merge(id: string, { metadata, status }: RouteObject): ParentStatus[] | null {
     const { store, clock, controllerName } = this.#options;
     const route = store.current?.routes.get(id);
+    if (this.#unapplied.has(id)) return null;
     // The mesh does not know this version yet, or has rejected it and holds the one before.
     if (route !== undefined && (route.uid !== metadata.uid || route.generation !== metadata.generation))
       return null;

@@ -11,6 +11,8 @@ import { RouteStatusWriter } from './route-status-writer.ts';
 export interface StatusOptions {
   readonly api: Pick<ApiClient, 'get' | 'create' | 'replace'>;
   readonly store: MeshStore;
+  /** Calls back when the newest mesh is in force; in the end always. */
+  readonly whenInForce: (callback: () => void) => void;
   /** Whose entries in the status of routes are written. */
   readonly controllerName: string;
   /** Namespace and name of the Lease by which the replica is elected. */
@@ -28,9 +30,19 @@ const MESH_RECHECK_MS = 60_000;
 
 /** Begins to take part in the election; answers what ends it and gives the Lease up. */
 export function startStatus(options: StatusOptions): { stop(): Promise<void> } {
-  const { api, store, controllerName, namespace, leaseName, identity, clock, random, log } = options;
+  const { api, store, whenInForce, controllerName, namespace, leaseName, identity, clock, random, log } =
+    options;
   const isLeader = (): boolean => election.leading;
-  const routes = new RouteStatusWriter({ api, store, controllerName, isLeader, clock, random, log });
+  const routes = new RouteStatusWriter({
+    api,
+    store,
+    whenInForce,
+    controllerName,
+    isLeader,
+    clock,
+    random,
+    log,
+  });
   const mesh = keepMeshStatus(options, isLeader);
   const election = new LeaderElection({
     api,

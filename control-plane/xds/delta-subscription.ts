@@ -37,6 +37,10 @@ export class DeltaSubscription implements Subscription<DeltaRequest> {
     return this.names.dirty.size > 0 || this.names.gone.size > 0 || this.#suspects.length > 0;
   }
 
+  get isSettled(): boolean {
+    return this.#inFlight === null && !this.isPending;
+  }
+
   receive(request: DeltaRequest): Answer {
     const answer = this.#acknowledge(request);
     const isLegacyWildcard = this.#isFirst && request.subscribe.length === 0;

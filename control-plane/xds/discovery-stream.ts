@@ -8,6 +8,7 @@ import { key } from '../model/model.ts';
 import type { Snapshot } from '../snapshot/snapshot.ts';
 import type { Client } from '../translate/client.ts';
 import type { ResourceKind } from '../translate/dialect.ts';
+import type { Applying } from './applied.ts';
 import { clientOf } from './client-of-node.ts';
 import type { ClientNode } from './discovery-request.ts';
 import type { FlushQueue } from './flush-queue.ts';
@@ -53,12 +54,14 @@ export interface StreamContext {
   readonly clock: Clock;
   readonly metrics: XdsMetrics;
   readonly queue: FlushQueue;
+  /** Told when a stream has settled, or is closed. */
+  readonly applied: { settled(stream: Applying): void };
 }
 
 type Call = ServerDuplexStream<Buffer, Buffer>;
 
 /** One ADS stream: a client with one subscription for each type. */
-export class DiscoveryStream<Request extends DiscoveryRequest> {
+export class DiscoveryStream<Request extends DiscoveryRequest> implements Applying {
   readonly #context: StreamContext;
   readonly #protocol: DiscoveryProtocol<Request>;
   readonly #call: Call;
@@ -93,6 +96,11 @@ export class DiscoveryStream<Request extends DiscoveryRequest> {
     context.snapshot.whenComplete(() => call.on('data', (bytes: Buffer) => this.#receive(bytes)));
   }
 
+  get isSettled(): boolean {
+    for (const subscription of this.#subscriptions.values()) if (!subscription.isSettled) return false;
+    return true;
+  }
+
   /** Ends the stream with status OK, which clients take as a reason to connect again, and not as a failure. */
   end(): void {
     if (this.#isClosed) return;
@@ -107,8 +115,9 @@ export class DiscoveryStream<Request extends DiscoveryRequest> {
     for (const kind of ['listener', 'routes'] as const) this.#flushKind(kind, 'removals');
     const waits =
       this.#subscriptions.get('listener')?.isPending || this.#subscriptions.get('routes')?.isPending;
-    if (waits === true) return;
-    for (const kind of ['cluster', 'endpoints'] as const) this.#flushKind(kind, 'removals');
+    if (waits !== true)
+      for (const kind of ['cluster', 'endpoints'] as const) this.#flushKind(kind, 'removals');
+    if (this.isSettled) this.#context.applied.settled(this);
   }
 
   #flushKind(kind: ResourceKind, phase: Phase): void {
@@ -246,5 +255,6 @@ export class DiscoveryStream<Request extends DiscoveryRequest> {
       this.#log.info('xDS client disconnected');
     }
     this.#onClose(this);
+    this.#context.applied.settled(this);
   }
 }

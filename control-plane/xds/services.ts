@@ -12,6 +12,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { MeshStore } from '../model/model.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
+import { Applied, type Applying } from './applied.ts';
 import { DeltaSubscription } from './delta-subscription.ts';
 import {
   type DeltaRequest,
@@ -41,6 +42,11 @@ export interface XdsServices {
   /** False until the first complete state of the mesh: do not listen before. */
   readonly isReady: boolean;
   whenReady(callback: () => void): void;
+  /**
+   * Calls back once when all clients have taken over what the mesh is now, or after a few seconds without those that are
+   * silent. To be called when the store has told everyone of the mesh.
+   */
+  whenApplied(callback: () => void): void;
   /** Open streams. */
   readonly streams: number;
   /** Ends every stream with status OK and stops following the mesh. New streams get UNAVAILABLE. */
@@ -54,6 +60,9 @@ export interface XdsOptions {
   /** Where the metrics are registered. */
   readonly metrics: Registry;
 }
+
+/** Longest wait for the answers of clients. */
+const APPLY_MS = 5000;
 
 const delta: DiscoveryProtocol<DeltaRequest> = {
   name: 'delta',
@@ -93,8 +102,9 @@ function method(name: keyof typeof AggregatedDiscoveryServiceDefinition.methods)
 export function createXdsServices({ store, log, clock, metrics: registry }: XdsOptions): XdsServices {
   const snapshot = new Snapshot(store, log);
   const metrics = createXdsMetrics(registry, () => snapshot.size);
-  const context = { snapshot, log, clock, metrics, queue: new FlushQueue() };
-  const streams = new Set<{ end(): void }>();
+  const streams = new Set<Applying & { end(): void }>();
+  const applied = new Applied(streams, clock, APPLY_MS, log);
+  const context = { snapshot, log, clock, metrics, queue: new FlushQueue(), applied };
   let isClosed = false;
 
   function open<R extends DiscoveryRequest>(call: Call, peers: Peers, protocol: DiscoveryProtocol<R>): void {
@@ -122,6 +132,7 @@ export function createXdsServices({ store, log, clock, metrics: registry }: XdsO
       return snapshot.isComplete;
     },
     whenReady: callback => snapshot.whenComplete(callback),
+    whenApplied: callback => applied.wait(callback),
     get streams() {
       return streams.size;
     },

@@ -39,6 +39,10 @@ export class SotwSubscription implements Subscription<SotwRequest> {
     return this.#answerDue || this.names.dirty.size > 0 || this.names.gone.size > 0;
   }
 
+  get isSettled(): boolean {
+    return this.#inFlight === null && !this.isPending;
+  }
+
   receive(request: SotwRequest): Answer {
     // An empty nonce is a subscription, even while a response is on its way; any other but the last is outdated.
     if (request.nonce !== '' && request.nonce !== this.#nonce) return none;

@@ -24,6 +24,8 @@ export interface Subscription<Request> {
   readonly names: NameSet;
   /** Something waits to be sent. */
   readonly isPending: boolean;
+  /** Nothing waits to be sent, and the client has answered to everything that was. */
+  readonly isSettled: boolean;
   receive(request: Request): Answer;
   /** The next response, or null if there is nothing to say or one is on its way. */
   flush(phase: Phase, now: number): Response | null;

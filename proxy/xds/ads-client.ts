@@ -254,6 +254,8 @@ export class AdsClient {
             `type_url is ${JSON.stringify(response.typeUrl)}; use one of ${[...this.#types.keys()].join(', ')}`,
           ]
         : this.#apply(type, response);
+    // Before the answer: it says that this is in force, which is not so while something that it refers to is missing.
+    this.#flush();
     this.#answer(response, reasons, type?.handler.kind ?? 'unknown');
   }
 

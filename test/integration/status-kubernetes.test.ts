@@ -108,6 +108,7 @@ function write(
   options: {
     recheckMs?: number;
     leading?: () => boolean;
+    whenInForce?: (callback: () => void) => void;
     beforeWrite?: (path: string) => Promise<void>;
   } = {},
 ): { writer: RouteStatusWriter; writes: string[]; lists: () => number } {
@@ -128,6 +129,7 @@ function write(
       },
     },
     store,
+    whenInForce: options.whenInForce ?? (callback => callback()),
     controllerName,
     isLeader: options.leading ?? (() => true),
     clock: systemClock,
@@ -276,6 +278,35 @@ onCluster(
   },
 );
 
+onCluster('a change is told when it is in force, and not the one before the last', async context => {
+  context.skip(!(await served(routes)), 'the cluster has no CRD of HTTPRoute');
+  const store = await follow();
+  let waiting: (() => void)[] | null = null;
+  const { writes, lists } = write(store, {
+    whenInForce: callback => (waiting === null ? callback() : waiting.push(callback)),
+  });
+  await expect.poll(lists, wait).toBe(1);
+  waiting = [] as (() => void)[];
+  const holdsGeneration = (generation: number): Promise<void> =>
+    until(store, mesh => mesh.routes.get(`HTTPRoute/${namespace}/f`)?.generation === generation);
+  await api.create(routes, route('f', 'web'));
+  await holdsGeneration(1);
+  await expect.poll(() => waiting?.length, wait).toBe(1);
+  await api.patch(`${routes}/f`, 'application/merge-patch+json', { spec: { hostnames: ['a.example'] } });
+  await holdsGeneration(2);
+  await expect.poll(() => waiting?.length, wait).toBe(2);
+  const [first, second] = waiting;
+  first();
+  // Anything that is told after it shows that the first was passed over.
+  await api.create(routes, route('g', 'web'));
+  await expect.poll(() => waiting?.length, wait).toBe(3);
+  waiting[2]();
+  await expect.poll(() => writes, wait).toEqual(['g/status']);
+  second();
+  await expect.poll(() => conditions('f'), wait).toEqual(good(2));
+  expect(writes).toEqual(['g/status', 'f/status']);
+});
+
 onCluster('who does not lead writes nothing, and begins when it leads', async context => {
   context.skip(!(await served(routes)), 'the cluster has no CRD of HTTPRoute');
   const store = await follow();
@@ -359,6 +390,7 @@ onCluster('replicas together: one leads and writes; when it stops, the other goe
         },
       },
       store,
+      whenInForce: callback => callback(),
       controllerName,
       namespace,
       leaseName: 'replicas',
