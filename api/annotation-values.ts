@@ -60,6 +60,14 @@ export function parseNumber(raw: string, whole: boolean, min: number, max: numbe
     : { value };
 }
 
+/** Some of a few words, separated by commas. The empty string is none. */
+export function parseWords(raw: string, words: readonly string[]): Parsed<readonly string[]> {
+  const given = items(raw);
+  return given.every(item => words.includes(item))
+    ? { value: [...new Set(given)] }
+    : { remedy: `some of ${words.join(', ')}, separated by commas` };
+}
+
 const QUANTITY = /^(\d{1,15}(?:\.\d{1,9})?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?$/;
 const FACTORS: Readonly<Record<string, number>> = {
   m: 1e-3,

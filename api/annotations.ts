@@ -9,6 +9,7 @@ import {
   parseNumber,
   parsePorts,
   parseQuantity,
+  parseWords,
 } from './annotation-values.ts';
 import { domain } from './installation.ts';
 import { parseLimits } from './limits.ts';
@@ -16,7 +17,7 @@ import { serverFirstPorts } from './protocol.ts';
 import { sidecarSettings } from './sidecar.ts';
 
 /** `mesh`: as a default of the installation (`tulle install --pod-default`). */
-export type AnnotationPlace = 'mesh' | 'namespace' | 'pod' | 'service';
+export type AnnotationPlace = 'mesh' | 'namespace' | 'pod' | 'service' | 'route';
 
 export interface Annotation {
   /** With the prefix. */
@@ -25,8 +26,18 @@ export interface Annotation {
   places: readonly AnnotationPlace[];
   /** It may also be given as a label of the same name. */
   label?: boolean;
-  type: 'choice' | 'integer' | 'number' | 'ports' | 'cidrs' | 'cpu' | 'memory' | 'limits' | 'written';
-  /** Of a choice. */
+  type:
+    | 'choice'
+    | 'integer'
+    | 'number'
+    | 'words'
+    | 'ports'
+    | 'cidrs'
+    | 'cpu'
+    | 'memory'
+    | 'limits'
+    | 'written';
+  /** Of a choice, or of each of several words. */
   values?: readonly string[];
   /** Inclusive limits of numbers. */
   min?: number;
@@ -37,6 +48,15 @@ export interface Annotation {
   becomes: string;
   description: string;
 }
+
+/** Those that a gRPC client can retry as well (gRFC A44). */
+export const grpcRetryStatuses = [
+  'cancelled',
+  'deadline-exceeded',
+  'internal',
+  'resource-exhausted',
+  'unavailable',
+] as const;
 
 const pods = ['namespace', 'pod'] as const;
 const everywhere = ['mesh', ...pods] as const;
@@ -195,6 +215,37 @@ export const annotations = {
     description:
       'whether the prometheus.io annotations are pointed at the sidecar, which then answers with its own and the application’s metrics. prometheus.io/scrape: "false" also prevents it.',
   },
+  retryMethods: {
+    name: `${domain}/retry-methods`,
+    places: ['route'],
+    type: 'choice',
+    values: ['idempotent', 'any'],
+    default: 'idempotent',
+    becomes: 'the control plane',
+    description:
+      'methods whose failed requests the retry of a rule of an HTTPRoute repeats. A rule whose matches name a method repeats that one in any case, and so does a request with Idempotency-Key.',
+  },
+  retryGrpcStatuses: {
+    name: `${domain}/retry-grpc-statuses`,
+    places: ['route'],
+    type: 'words',
+    values: grpcRetryStatuses,
+    default: '',
+    becomes: 'the control plane',
+    description:
+      'gRPC statuses with which calls are repeated, of all rules of an HTTPRoute or GRPCRoute: Gateway API has no field for it',
+  },
+  retryAttempts: {
+    name: `${domain}/retry-attempts`,
+    places: ['route'],
+    type: 'integer',
+    min: 1,
+    max: 100,
+    default: '1',
+    becomes: 'the control plane',
+    description:
+      'attempts after the first for tulle.dev/retry-grpc-statuses, in rules without a retry of their own',
+  },
   status: {
     name: `${domain}/status`,
     places: ['pod'],
@@ -216,15 +267,17 @@ export const annotations = {
 
 export type AnnotationKey = keyof typeof annotations;
 
-type Value<A extends Annotation> = A['type'] extends 'ports'
-  ? readonly PortRange[]
-  : A['type'] extends 'cidrs'
-    ? readonly string[]
-    : A['type'] extends 'integer' | 'number'
-      ? number
-      : A extends { values: readonly (infer V)[]; default: infer D }
-        ? V | (D extends '' ? '' : never)
-        : string;
+type Value<A extends Annotation> = A extends { type: 'words'; values: readonly (infer V)[] }
+  ? readonly V[]
+  : A['type'] extends 'ports'
+    ? readonly PortRange[]
+    : A['type'] extends 'cidrs'
+      ? readonly string[]
+      : A['type'] extends 'integer' | 'number'
+        ? number
+        : A extends { values: readonly (infer V)[]; default: infer D }
+          ? V | (D extends '' ? '' : never)
+          : string;
 
 /** Every setting that a user can give by annotation. `''` means not given, for those without a default. */
 export type AnnotationValues = {
@@ -240,6 +293,8 @@ function parse(annotation: Annotation, raw: string): Parsed<unknown> {
     case 'integer':
     case 'number':
       return parseNumber(raw, annotation.type === 'integer', annotation.min ?? 0, annotation.max ?? Infinity);
+    case 'words':
+      return parseWords(raw, annotation.values ?? []);
     case 'ports':
       return parsePorts(raw);
     case 'cidrs':

@@ -144,5 +144,23 @@ export const failures = {
 
 export type FailureCode = keyof typeof failures;
 
+/** With these a sidecar says that its application has seen nothing of the request: it may be sent again, elsewhere. */
+export const notProcessed = [
+  'CONNECT_FAILED',
+  'CONNECT_TIMEOUT',
+  'DRAINING',
+  'OVERFLOW',
+  'CONFIG_UNAVAILABLE',
+] as const satisfies readonly FailureCode[];
+
+/** With these it says that its application may have seen the request, but gives no answer. */
+export const answerLost = [
+  'UPSTREAM_RESET',
+  'CONNECTION_RESET',
+  'CONNECTION_LOST',
+  'STREAM_RESET',
+  'UPSTREAM_PROTOCOL',
+] as const satisfies readonly FailureCode[];
+
 /** The header in which a proxy says why it answered itself: `CODE; sentence`. */
 export const failureHeader = 'tulle-error';

@@ -117,10 +117,16 @@ export interface Backend {
 }
 
 export interface Retry {
+  /** After the first. */
   readonly attempts: number;
   readonly statuses: readonly number[];
+  /** As `tulle.dev/retry-grpc-statuses` has them. */
   readonly grpcStatuses: readonly string[];
+  /** Attempts that end without an answer, by a reset or a timeout. */
+  readonly onReset: boolean;
+  /** The least wait before the first retry; 0: a short random one. */
   readonly backoffMs: number;
+  /** Methods that are not idempotent as well. */
   readonly anyMethod: boolean;
 }
 

@@ -28,6 +28,8 @@ export const defaults = {
   },
   /** First wait between attempts; the longest is ten times as long (Envoy's default ratio). */
   retryBackoffMs: 25,
+  /** A longer wait that an answer demands before a retry is not made: the answer is passed on. */
+  maxRetryAfterMs: 5000,
   /** Attempts that Envoy makes after a connection that failed or a stream that was refused, where no route says more. */
   connectRetries: 2,
 } as const;

@@ -1,5 +1,12 @@
 import { serviceCluster } from '../../api/xds/names.ts';
-import { key, type Route, type RouteAction, type RouteMatch, type RouteRule } from '../model/model.ts';
+import {
+  key,
+  type Retry,
+  type Route,
+  type RouteAction,
+  type RouteMatch,
+  type RouteRule,
+} from '../model/model.ts';
 import type { ServiceDestination } from './destination.ts';
 import { compareGrpc, compareHttp, type RankedMatch } from './precedence.ts';
 import { expressionsOf, programSize } from './regular-expression.ts';
@@ -122,10 +129,15 @@ function resolve({ route, rule, ruleIndex, match }: RankedMatch): ResolvedRoute 
     responseFields: rule.responseFields,
     timeoutMs: rule.timeoutMs,
     attemptTimeoutMs: rule.backendTimeoutMs,
-    retry: rule.retry,
+    retry: resolveRetry(rule.retry, match),
     cors: rule.cors,
     origin: originOf(route, rule, ruleIndex),
   };
+}
+
+/** Who writes a retry for a method by its name means that method, idempotent or not. */
+function resolveRetry(retry: Retry | null, match: RouteMatch): Retry | null {
+  return retry === null || match.method === '' ? retry : { ...retry, anyMethod: true };
 }
 
 function originOf(route: Route, rule: RouteRule, index: number): string {

@@ -1,5 +1,5 @@
 /** What the failure of an attempt means: for the endpoint, for a retry, and for the client. */
-import { type FailureCode, failureHeader, failures } from '../../api/failure.ts';
+import { answerLost, type FailureCode, failureHeader, failures, notProcessed } from '../../api/failure.ts';
 import type { RetryReason } from '../cluster/service-counters.ts';
 import type { AttemptOutcome } from '../resilience/attempt.ts';
 import { isRepeatable } from '../resilience/retry-policy.ts';
@@ -94,23 +94,13 @@ export function peerFailure(lines: FieldLines): FailureCode | '' {
   return value === '' ? '' : (codes.get(value.slice(0, value.indexOf(';'))) ?? '');
 }
 
-const peerReasons: { readonly [code in FailureCode]?: RetryReason } = {
-  // Its application has seen nothing of the request.
-  CONNECT_FAILED: 'connect-failed',
-  CONNECT_TIMEOUT: 'connect-failed',
-  DRAINING: 'connect-failed',
-  OVERFLOW: 'connect-failed',
-  CONFIG_UNAVAILABLE: 'connect-failed',
-  // Its application may have.
-  UPSTREAM_RESET: 'reset',
-  CONNECTION_RESET: 'reset',
-  CONNECTION_LOST: 'reset',
-  STREAM_RESET: 'reset',
-  UPSTREAM_PROTOCOL: 'reset',
-  IDLE_TIMEOUT: 'timeout',
-};
+const peerReasons: ReadonlyMap<FailureCode, RetryReason> = new Map<FailureCode, RetryReason>([
+  ...notProcessed.map(code => [code, 'connect-failed'] as const),
+  ...answerLost.map(code => [code, 'reset'] as const),
+  ['IDLE_TIMEOUT', 'timeout'],
+]);
 
 /** What a failure that the peer reports is to our retry policy; null if another attempt would fare no better. */
 export function peerReason(code: FailureCode): RetryReason | null {
-  return peerReasons[code] ?? null;
+  return peerReasons.get(code) ?? null;
 }

@@ -427,11 +427,10 @@ export class Exchange implements RequestReceiver, TimerOwner {
     if (this.grpc && end) this.grpcStatus = grpcStatusOf(head.fields);
     if (this.#retryAnswer(attempt, head)) return;
     this.status = head.status;
-    this.#stateDeadline = NEVER;
     const tunnel =
       this.asksTunnel && (head.status === 101 || (head.status < 300 && this.head.method === 'CONNECT'));
     this.state = tunnel ? 'tunnel' : 'responding';
-    if (tunnel) this.#deadline = NEVER;
+    if (tunnel) this.#deadline = this.#stateDeadline = NEVER;
     if (tunnel && this.#webSocketKey !== '') {
       fitProof(head.fields, this.#webSocketKey, this.stream.connection.version);
     }
@@ -559,7 +558,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
 
   onDeadline(): void {
     const now = this.context.clock.now();
-    if (now >= this.#deadline) return this.#timedOut();
+    if (now >= this.#deadline) return this.#timedOut('REQUEST_TIMEOUT');
     if (now < this.#stateDeadline) return this.#arm();
     if (this.state === 'waiting') {
       this.#stateDeadline = NEVER;
@@ -567,22 +566,21 @@ export class Exchange implements RequestReceiver, TimerOwner {
     } else if (this.state === 'connecting' && now < this.#attemptDeadline) {
       this.attempt?.cancel('cancelled');
       this.#attemptFailed(connectionFailure('overflow'));
+    } else if (this.state === 'responding') {
+      this.#timedOut('ATTEMPT_TIMEOUT');
     } else if (this.state === 'connecting' || this.state === 'requesting') {
-      this.#attemptTimedOut();
+      this.attempt?.cancel('timeout');
+      this.#attemptFailed(ATTEMPT_TIMEOUT);
     }
   }
 
-  #attemptTimedOut(): void {
-    this.attempt?.cancel('timeout');
-    this.#attemptFailed(ATTEMPT_TIMEOUT);
-  }
-
-  #timedOut(): void {
+  /** The time of the request is over, or that of the attempt whose answer is being passed on. */
+  #timedOut(code: 'REQUEST_TIMEOUT' | 'ATTEMPT_TIMEOUT'): void {
     this.attempt?.cancel('timeout');
     const answered = this.state === 'responding';
     this.#settle('failure');
-    if (!answered) return this.fail('REQUEST_TIMEOUT');
-    this.#abort('timeout', 'REQUEST_TIMEOUT');
+    if (!answered) return this.fail(code);
+    this.#abort('timeout', code);
   }
 
   // ---- The end

@@ -10,37 +10,46 @@ const retry: RetryConfig = {
   onReset: false,
   perTryTimeoutMs: 0,
   anyMethod: false,
-  backoffBaseMs: 10,
-  backoffMaxMs: 100,
+  backoff: { baseMs: 10, maxMs: 100 },
 };
 const most = () => 1;
 
 describe('retryDelay', () => {
   it('doubles the ceiling up to the maximum', () => {
     const ceilings = [0, 1, 2, 3, 4, 50].map(retries => retryDelay(retry, retries, false, -1, most));
-    expect(ceilings).toEqual([10, 20, 40, 80, 100, 100]);
+    expect(ceilings).toEqual([15, 30, 60, 120, 150, 150]);
     expect([0, 1, 4].map(retries => retryDelay(null, retries, false, -1, most))).toEqual([25, 50, 250]);
   });
 
-  it('has full jitter: anything from 0 to the ceiling', () => {
+  it('has full jitter without a backoff of the route: anything from 0 to the ceiling', () => {
     const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
     fc.assert(
       fc.property(random, fc.nat(40), (number, retries) => {
-        expect(retryDelay(retry, retries, false, -1, () => number)).toBe(
-          number * Math.min(100, 10 * 2 ** retries),
+        expect(retryDelay(null, retries, false, -1, () => number)).toBe(
+          number * Math.min(250, 25 * 2 ** retries),
         );
+      }),
+    );
+  });
+
+  it('never waits less than the route says', () => {
+    const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+    const after = fc.constantFrom(-1, 0, 3, 50);
+    fc.assert(
+      fc.property(random, fc.nat(40), after, (number, retries, retryAfter) => {
+        expect(retryDelay(retry, retries, false, retryAfter, () => number)).toBeGreaterThanOrEqual(10);
       }),
     );
   });
 
   it('does not wait before the first retry on another endpoint', () => {
     expect(retryDelay(retry, 0, true, -1, most)).toBe(0);
-    expect(retryDelay(retry, 1, true, -1, most)).toBe(20);
+    expect(retryDelay(retry, 1, true, -1, most)).toBe(30);
   });
 
   it('waits as long as the answer demands', () => {
     expect(retryDelay(retry, 0, true, 700, most)).toBe(700);
-    expect(retryDelay(retry, 0, true, 0, most)).toBe(0);
+    expect(retryDelay(null, 0, true, 0, most)).toBe(0);
   });
 });
 

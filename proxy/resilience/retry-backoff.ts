@@ -2,14 +2,16 @@ import * as fields from '../exchange/fields.ts';
 import type { FieldLines } from '../exchange/stream.ts';
 import type { RetryConfig } from '../route/route-config.ts';
 
-/** Of retries without a configuration of the route (DESIGN §3.5). */
+/** Of retries whose route says nothing (DESIGN §3.5). */
 export const DEFAULT_BASE_MS = 25;
 export const DEFAULT_MAX_MS = 250;
 
 /**
- * Milliseconds to wait before the next attempt: full jitter under a ceiling that doubles with each retry. `retries` is
- * the number already made; `elsewhere` says that an endpoint not yet tried is there for an attempt that failed before
- * any byte was processed: the first such retry is made at once. What the answer demands is the least that is waited.
+ * Milliseconds to wait before the next attempt, where `retries` have been made. The ceiling doubles with each. Without a
+ * backoff of the route the wait is any time under it; a backoff of the route is the least that is waited (GEP-1731), and
+ * the ceiling begins there. What the answer demands is waited, or the route's least.
+ * `elsewhere`: an endpoint not yet tried is there for an attempt that failed before any byte was processed. The first
+ * such move is made at once: the endpoint has not seen the request.
  */
 export function retryDelay(
   retry: RetryConfig | null,
@@ -18,11 +20,12 @@ export function retryDelay(
   retryAfter: number,
   random: () => number,
 ): number {
-  if (retryAfter >= 0) return retryAfter;
+  const backoff = retry === null ? null : retry.backoff;
+  if (retryAfter >= 0) return backoff === null ? retryAfter : Math.max(retryAfter, backoff.baseMs);
   if (elsewhere && retries === 0) return 0;
-  const base = retry === null ? DEFAULT_BASE_MS : retry.backoffBaseMs;
-  const max = retry === null ? DEFAULT_MAX_MS : retry.backoffMaxMs;
-  return random() * Math.min(max, base * 2 ** Math.min(retries, 30));
+  const doubled = 2 ** Math.min(retries, 30);
+  if (backoff === null) return random() * Math.min(DEFAULT_MAX_MS, DEFAULT_BASE_MS * doubled);
+  return Math.min(backoff.maxMs, backoff.baseMs * doubled) * (1 + random() / 2);
 }
 
 /**

@@ -26,8 +26,7 @@ const policy = (overrides: Partial<RetryConfig> = {}): RetryConfig => ({
   onReset: true,
   perTryTimeoutMs: 0,
   anyMethod: false,
-  backoffBaseMs: 25,
-  backoffMaxMs: 250,
+  backoff: { baseMs: 25, maxMs: 250 },
   ...overrides,
 });
 
@@ -49,6 +48,11 @@ describe('shouldRetry', () => {
       expect(decide({ reason, attempts: 9 }, policy({ attempts: 9 }))).toBe('retry');
     },
   );
+
+  it('counts failed connections as attempts of the route, but not refused requests', () => {
+    expect(decide({ reason: 'connect-failed', attempts: 3 }, policy())).toBe('attempts');
+    expect(decide({ reason: 'refused', attempts: 3 }, policy())).toBe('retry');
+  });
 
   it.each(['reset', 'timeout', 'status', 'grpc-status'] as const)(
     'does not repeat %s unless the route says so',
@@ -72,6 +76,11 @@ describe('shouldRetry', () => {
       expect(decide({}, policy(), method, ['idempotency-key', 'x'])).toBe('retry');
     },
   );
+
+  it('repeats calls whose gRPC status the route names, though they are POST', () => {
+    expect(decide({ reason: 'grpc-status', grpcStatus: 14 }, policy(), 'POST')).toBe('retry');
+    expect(decide({ reason: 'reset' }, policy(), 'POST')).toBe('method');
+  });
 
   it('takes a timeout for the 504 that it would become', () => {
     expect(decide({ reason: 'timeout' }, policy({ onReset: false, statuses: [504] }))).toBe('retry');

@@ -5,7 +5,7 @@ import type { RequestHead } from '../exchange/stream.ts';
 import type { RetryConfig } from '../route/route-config.ts';
 import { hasRetryBudget } from './retry-budget.ts';
 
-/** Attempts after the first for requests that no endpoint can have processed, where the route asks for no more. */
+/** Attempts after the first for requests that no endpoint can have processed, where the route does not say. */
 export const SAFE_ATTEMPTS = 4;
 
 /** A longer wait demanded by the endpoint is not made: its answer is passed on, and the client decides. */
@@ -50,15 +50,27 @@ export function shouldRetry(
   now: number,
 ): RetryDecision {
   const safe = attempt.reason === 'refused' || attempt.reason === 'connect-failed';
-  const allowed = safe ? SAFE_ATTEMPTS : attempt.unread ? 1 : 0;
+  const allowed = attemptsWithoutRule(attempt, retry);
   const needsRule = !safe && attempt.attempts > allowed;
   if (needsRule && !isRetriable(attempt, retry)) return 'not-retriable';
-  if (needsRule && retry !== null && !retry.anyMethod && !isRepeatable(head)) return 'method';
+  if (needsRule && retry !== null && !mayRepeat(attempt, retry, head)) return 'method';
   if (attempt.attempts > Math.max(allowed, retry === null ? 0 : retry.attempts)) return 'attempts';
   if (!attempt.replayable) return 'body';
   if (attempt.retryAfterMs > MAX_RETRY_AFTER_MS) return 'retry-after';
   if (now + Math.max(0, attempt.retryAfterMs) >= attempt.deadline) return 'deadline';
   return isMove(attempt, cluster) || hasRetryBudget(cluster) ? 'retry' : 'budget';
+}
+
+/** A refused request is no attempt that the route counts: its endpoint says that it has not begun with it. */
+function attemptsWithoutRule({ reason, unread }: FailedAttempt, retry: RetryConfig | null): number {
+  if (reason === 'refused') return SAFE_ATTEMPTS;
+  if (reason === 'connect-failed') return retry === null || retry.attempts === 0 ? SAFE_ATTEMPTS : 0;
+  return unread ? 1 : 0;
+}
+
+/** Every gRPC call is a POST: who names its statuses means calls. */
+function mayRepeat({ reason }: FailedAttempt, retry: RetryConfig, head: RequestHead): boolean {
+  return retry.anyMethod || reason === 'grpc-status' || isRepeatable(head);
 }
 
 /**

@@ -53,8 +53,8 @@ export interface RetryConfig {
   readonly perTryTimeoutMs: number;
   /** Retry methods that are not idempotent as well. */
   readonly anyMethod: boolean;
-  readonly backoffBaseMs: number;
-  readonly backoffMaxMs: number;
+  /** The least wait before the first retry, and the longest that it grows to; null: a short random one. */
+  readonly backoff: { readonly baseMs: number; readonly maxMs: number } | null;
 }
 
 export type PathRewrite =

@@ -17,7 +17,11 @@ export function startClient(
   targets: readonly string[],
   bootstrap: string,
 ): ClientProcess {
-  const environment = { GRPC_XDS_BOOTSTRAP_CONFIG: bootstrap, GRPC_VERBOSITY: 'ERROR' };
+  const environment = {
+    GRPC_XDS_BOOTSTRAP_CONFIG: bootstrap,
+    GRPC_VERBOSITY: 'ERROR',
+    NODE_NO_WARNINGS: '1',
+  };
   const here = import.meta.dirname;
   if (name === 'grpc-js-xds')
     return new ClientProcess(

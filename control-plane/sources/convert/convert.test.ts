@@ -218,6 +218,48 @@ endpoints: [${endpoints}]
   });
 });
 
+test.each([
+  [
+    'HTTPRoute',
+    '{retry-methods: any, retry-grpc-statuses: "unavailable,internal"}',
+    { onReset: true, anyMethod: true },
+  ],
+  [
+    'HTTPRoute',
+    '{retry-grpc-statuses: internal, retry-attempts: "3"}',
+    { attempts: 3, onReset: false, anyMethod: false },
+  ],
+  ['GRPCRoute', '{retry-grpc-statuses: unavailable}', { attempts: 1, onReset: true, anyMethod: true }],
+  ['GRPCRoute', '{retry-methods: idempotent}', null],
+])('the annotations of a %s %s say what its rules retry', (kind, annotations, expected) => {
+  const { mesh, problems } = convert(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: ${kind}
+metadata: {name: r, namespace: shop, annotations: ${annotations.replaceAll('retry-', 'tulle.dev/retry-')}}
+spec: {parentRefs: [{group: "", kind: Service, name: web}], rules: [{backendRefs: [{name: v1, port: 80}]}]}`);
+  expect(problems).toEqual([]);
+  const retry = mesh.routes.get(`${kind}/shop/r`)?.rules[0].retry;
+  if (expected === null) expect(retry).toBe(null);
+  else expect(retry).toMatchObject({ statuses: [], backoffMs: 0, ...expected });
+});
+
+test('an annotation of a route that is wrong is reported, and no field of a GRPCRoute is more than its schema has', () => {
+  const { mesh, problems } = convert(`
+apiVersion: gateway.networking.k8s.io/v1
+kind: GRPCRoute
+metadata: {name: r, namespace: shop, annotations: {tulle.dev/retry-grpc-statuses: unknown, tulle.dev/other: x}}
+spec:
+  parentRefs: [{group: "", kind: Service, name: web}]
+  rules: [{timeouts: {request: 1s}, retry: {attempts: 2}, backendRefs: [{name: v1, port: 80}]}]`);
+  expect(problems).toEqual([
+    'annotation tulle.dev/retry-grpc-statuses is "unknown"; use some of cancelled, deadline-exceeded, internal, resource-exhausted, unavailable, separated by commas',
+    'annotation tulle.dev/other is unknown and has no effect',
+    'spec.rules[0].timeouts is no field of a GRPCRoute; use an HTTPRoute for it',
+    'spec.rules[0].retry is no field of a GRPCRoute; use an HTTPRoute for it',
+  ]);
+  expect(mesh.routes.get('GRPCRoute/shop/r')?.rules[0]).toMatchObject({ timeoutMs: 0, retry: null });
+});
+
 test('a CORS policy is as browsers write origins, and has its defaults', () => {
   const { route, problems } = httpRoute(`
     - filters: [{type: CORS, cors: {allowOrigins: ["https://*.Foo.com:443", "http://a:8080"], allowHeaders: [X-A], exposeHeaders: ["*", x-b], allowCredentials: true}}]
@@ -329,7 +371,14 @@ test('an HTTPRoute with everything in its place', () => {
         timeoutMs: 61_500,
         backendTimeoutMs: 2000,
         cors: null,
-        retry: { attempts: 3, statuses: [500, 503], grpcStatuses: [], backoffMs: 50, anyMethod: false },
+        retry: {
+          attempts: 3,
+          statuses: [500, 503],
+          grpcStatuses: [],
+          onReset: true,
+          backoffMs: 50,
+          anyMethod: false,
+        },
       },
     ],
   });
@@ -444,7 +493,7 @@ test.each([
     [
       'spec.rules[0].timeouts.request is "1.5s"; use a duration such as 500ms, 10s or 1m30s',
       'spec.rules[0].timeouts.backendRequest is 10; use a duration such as 500ms, 10s or 1m30s',
-      'spec.rules[0].retry.attempts is 0; use an integer from 1 to 10',
+      'spec.rules[0].retry.attempts is 0; use an integer from 1 to 2147483647',
       'spec.rules[1].timeouts.backendRequest is "2s"; use at most timeouts.request, 1s',
       'spec.rules[1].retry.codes[0] is 200; use an integer from 400 to 599',
     ],

@@ -1,22 +1,14 @@
-import type {
-  Backend,
-  Retry,
-  Route,
-  RouteAction,
-  RouteFault,
-  RouteMatch,
-  RouteRule,
-} from '../../model/model.ts';
+import type { Backend, Route, RouteAction, RouteFault, RouteMatch, RouteRule } from '../../model/model.ts';
 import { duration } from './duration.ts';
-import { type Fields, fields, integer, list, listOfFields, Problems, text } from './fields.ts';
+import { type Fields, fields, list, listOfFields, Problems, text } from './fields.ts';
 import type { Converted, KubernetesObject } from './object.ts';
 import { brokenBackend, readBackends } from './route-backend.ts';
 import { type Filters, readFilters } from './route-filter.ts';
 import { readParents } from './route-parent.ts';
+import { type RouteRetry, readRetry, readRouteRetry } from './route-retry.ts';
 
-/** What GEP-1731 leaves to implementations. */
-const DEFAULT_ATTEMPTS = 1;
-const DEFAULT_BACKOFF_MS = 25;
+/** Every gRPC call is a POST. */
+const CALLS = { anyMethod: true };
 
 export interface RouteDialect {
   readonly kind: 'HTTPRoute' | 'GRPCRoute';
@@ -44,12 +36,13 @@ export function convertRoute(
       'match the Host header instead: routes of a Service apply to every host',
       'NotApplied',
     );
+  const retry = { ...readRouteRetry(metadata, problems), ...(dialect.kind === 'GRPCRoute' ? CALLS : {}) };
   // The schema's default, which only the API server fills in: everything, and no backend for it.
   const given = spec.rules ?? (dialect.kind === 'HTTPRoute' ? [{}] : []);
   const faults = faultsOf(problems, null);
   const rules = listOfFields(given, 'spec.rules', problems).map(({ item, path }, index) => {
     const own = new Problems();
-    const rule = readRule(item, path, namespace, dialect, own);
+    const rule = readRule(item, path, namespace, dialect, retry, own);
     faults.push(...faultsOf(own, index));
     problems.addAll(own);
     return rule;
@@ -89,12 +82,14 @@ function readRule(
   path: string,
   namespace: string,
   dialect: RouteDialect,
+  ofRoute: RouteRetry,
   problems: Problems,
 ): RouteRule {
+  const known = dialect.kind === 'HTTPRoute' ? item : withoutHttpFields(item, path, problems);
   const matches = readMatches(item, path, dialect, problems);
   const filters = readFilters(item.filters, `${path}.filters`, dialect.kind, namespace, matches, problems);
   const backends = readBackends(item.backendRefs, `${path}.backendRefs`, namespace, matches, problems);
-  const timeouts = fields(item.timeouts, `${path}.timeouts`, problems) ?? {};
+  const timeouts = fields(known.timeouts, `${path}.timeouts`, problems) ?? {};
   const timeoutMs = duration(timeouts.request, `${path}.timeouts.request`, problems) ?? 0;
   const backendTimeoutMs =
     duration(timeouts.backendRequest, `${path}.timeouts.backendRequest`, problems) ?? 0;
@@ -112,9 +107,18 @@ function readRule(
     responseFields: filters.responseFields,
     timeoutMs,
     backendTimeoutMs,
-    retry: readRetry(item.retry, `${path}.retry`, problems),
+    retry: readRetry(known.retry, `${path}.retry`, ofRoute, problems),
     cors: filters.cors,
   };
+}
+
+/** The schema of GRPCRoute has no timeouts and no retry: an API server would have dropped them. */
+function withoutHttpFields(item: Fields, path: string, problems: Problems): Fields {
+  for (const name of ['timeouts', 'retry']) {
+    if (item[name] !== undefined)
+      problems.addFault('NotApplied', `${path}.${name} is no field of a GRPCRoute; use an HTTPRoute for it`);
+  }
+  return { ...item, timeouts: undefined, retry: undefined };
 }
 
 /** None if none of those that are given can be used: the rule then takes no request. Given none, it takes all. */
@@ -147,24 +151,4 @@ function readAction(
       `${path} is not used beside a RequestRedirect filter; remove one of them`,
     );
   return redirect;
-}
-
-function readRetry(value: unknown, path: string, problems: Problems): Retry | null {
-  const retry = fields(value, path, problems);
-  if (retry === null) return null;
-  const statuses = list(retry.codes, `${path}.codes`, problems).flatMap((code, index) => {
-    const limits = { min: 400, max: 599 };
-    const status = integer(code ?? 'null', `${path}.codes[${index}]`, limits, 0, problems);
-    return status === null ? [] : [status];
-  });
-  const limits = { min: 1, max: 10 };
-  const attempts = integer(retry.attempts, `${path}.attempts`, limits, DEFAULT_ATTEMPTS, problems);
-  if (attempts === null) return null;
-  return {
-    attempts,
-    statuses,
-    grpcStatuses: [],
-    backoffMs: duration(retry.backoff, `${path}.backoff`, problems) || DEFAULT_BACKOFF_MS,
-    anyMethod: false,
-  };
 }

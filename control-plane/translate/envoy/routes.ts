@@ -1,7 +1,10 @@
+import { answerLost, type FailureCode, failureHeader, notProcessed } from '../../../api/failure.ts';
 import { pack } from '../../../api/xds/any.ts';
 import { durationOf } from '../../../api/xds/duration.ts';
 import type {
+  HeaderMatcher,
   RetryPolicy,
+  RetryPolicy_RateLimitedRetryBackOff,
   Route,
   RouteAction,
   RouteMatch,
@@ -49,12 +52,11 @@ export function writeRoutes(route: ResolvedRoute, servicePort: number): DeepPart
     ...common(route),
     action: { $case: 'route', value: writeForward(route, action, withRetry) },
   });
-  if (match.method !== '') {
-    const isRetried = retry?.anyMethod === true || new RegExp(`^(?:${idempotent})$`).test(match.method);
-    const routes = [forward(retry !== null && isRetried)];
-    return route.cors === null ? routes : [preflight(routes[0], match), ...routes];
+  if (match.method !== '' && route.cors !== null) {
+    const only = forward(true);
+    return [preflight(only, match), only];
   }
-  if (retry === null || retry.anyMethod) return [forward(retry !== null)];
+  if (retry === null || retry.anyMethod) return [forward(true)];
   const repeatable = forward(true);
   const method = { name: ':method', match: { kind: 'regex' as const, value: idempotent } };
   const headers = [headerMatcher(method), ...(repeatable.match?.headers ?? [])];
@@ -137,12 +139,27 @@ function writeBackend(backend: ResolvedBackend): DeepPartial<WeightedCluster_Clu
   };
 }
 
-/** Failed connections and refused streams are retried in any case, as the sidecar does. */
+/** `Retry-After` in seconds, as far as the sidecar would wait too; else the usual wait. */
+const retryAfterBackOff: DeepPartial<RetryPolicy_RateLimitedRetryBackOff> = {
+  resetHeaders: [{ name: 'retry-after', format: 'SECONDS' }],
+  maxInterval: durationOf(defaults.maxRetryAfterMs),
+};
+
+/** A failure that the sidecar of an endpoint reports for its application. */
+function failureField(code: FailureCode): DeepPartial<HeaderMatcher> {
+  const value = { matchPattern: { $case: 'prefix' as const, value: `${code};` } };
+  return { name: failureHeader, headerMatchSpecifier: { $case: 'stringMatch', value } };
+}
+
+/**
+ * Failed connections and refused streams are retried in any case, as the sidecar does. gRPC statuses need no method: all
+ * calls are POST.
+ */
 function writeRetry(
   { retry, attemptTimeoutMs }: ResolvedRoute,
   withRetry: boolean,
 ): DeepPartial<RetryPolicy> {
-  const conditions = ['connect-failure', 'refused-stream'];
+  const conditions = ['connect-failure', 'refused-stream', 'retriable-headers'];
   const policy: DeepPartial<RetryPolicy> = {
     numRetries: defaults.connectRetries,
     retryHostPredicate: [
@@ -155,13 +172,21 @@ function writeRetry(
     retryBackOff: retryBackOff(retry?.backoffMs ?? 0),
   };
   if (attemptTimeoutMs > 0) policy.perTryTimeout = durationOf(attemptTimeoutMs);
-  if (retry !== null && withRetry) {
+  const failures: FailureCode[] = [...notProcessed];
+  if (retry !== null && (withRetry || retry.grpcStatuses.length > 0)) {
     policy.numRetries = retry.attempts;
+    conditions.push(...retry.grpcStatuses);
+  }
+  if (retry !== null && withRetry) {
     policy.retriableStatusCodes = [...retry.statuses];
-    conditions.push('reset', ...retry.grpcStatuses);
+    if (retry.onReset) {
+      conditions.push('reset');
+      failures.push(...answerLost);
+    }
+    policy.rateLimitedRetryBackOff = retryAfterBackOff;
     if (retry.statuses.length > 0) conditions.push('retriable-status-codes');
   }
-  return { ...policy, retryOn: conditions.join(',') };
+  return { ...policy, retryOn: conditions.join(','), retriableHeaders: failures.map(failureField) };
 }
 
 function requestEdits(edits: FieldEdits | null) {

@@ -16,15 +16,6 @@ import { authority, serviceNames } from '../service-names.ts';
 import { headerMatcher, retryBackOff } from '../wire.ts';
 import { invalidBackend } from './cluster.ts';
 
-/** Statuses that gRPC can retry (gRFC A44). */
-const retriable = new Set([
-  'cancelled',
-  'deadline-exceeded',
-  'internal',
-  'resource-exhausted',
-  'unavailable',
-]);
-
 /** HTTP statuses that a gRPC client reports as UNAVAILABLE (gRPC, "HTTP to gRPC Status Code Mapping"). */
 const unavailable: ReadonlySet<number> = new Set([429, 502, 503, 504]);
 
@@ -100,7 +91,7 @@ function writeForward(route: ResolvedRoute, action: Forward): DeepPartial<RouteA
 /** Without a status that gRPC can retry, or without attempts, there is no policy: an empty one is refused. */
 function writeRetry({ retry }: ResolvedRoute): DeepPartial<RetryPolicy> | null {
   if (retry === null || retry.attempts < 1) return null;
-  const conditions = new Set(retry.grpcStatuses.filter(status => retriable.has(status)));
+  const conditions = new Set(retry.grpcStatuses);
   if (retry.anyMethod && retry.statuses.some(status => unavailable.has(status)))
     conditions.add('unavailable');
   if (conditions.size === 0) return null;

@@ -122,13 +122,14 @@ function writeRetry({ retry, attemptTimeoutMs }: ResolvedRoute): DeepPartial<Ret
   const policy: DeepPartial<RetryPolicy> = { numRetries: retry?.attempts ?? 0 };
   if (attemptTimeoutMs > 0) policy.perTryTimeout = durationOf(attemptTimeoutMs);
   if (retry === null) return policy;
-  const conditions = ['connect-failure', 'reset', ...retry.grpcStatuses];
+  const conditions = ['connect-failure', ...retry.grpcStatuses];
+  if (retry.onReset) conditions.push('reset');
   if (retry.statuses.length > 0) conditions.push('retriable-status-codes');
   return {
     ...policy,
     retryOn: conditions.join(','),
     retriableStatusCodes: [...retry.statuses],
-    retryBackOff: retryBackOff(retry.backoffMs),
+    ...(retry.backoffMs > 0 ? { retryBackOff: retryBackOff(retry.backoffMs) } : {}),
   };
 }
 

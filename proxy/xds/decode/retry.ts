@@ -15,7 +15,6 @@ const GRPC_STATUSES: Readonly<Record<string, number>> = {
 /** Always retried here, whatever the policy says: nothing of the request was processed. */
 const ALWAYS: ReadonlySet<string> = new Set(['connect-failure', 'refused-stream']);
 
-const BACKOFF_BASE_MS = 25;
 /** The longest wait where only the first is given (Envoy's default ratio). */
 const BACKOFF_RATIO = 10;
 
@@ -36,13 +35,6 @@ export function readRetry(
   for (const status of statuses) {
     if (status < 100 || status > 599) problems.add(`${at}.retriable_status_codes`, status, 'use 100 to 599');
   }
-  const { retryBackOff } = policy;
-  const base = readDuration(
-    retryBackOff?.baseInterval,
-    BACKOFF_BASE_MS,
-    `${at}.retry_back_off.base_interval`,
-    problems,
-  );
   return {
     attempts: policy.numRetries ?? 1,
     statuses,
@@ -50,12 +42,17 @@ export function readRetry(
     onReset: conditions.includes('reset'),
     perTryTimeoutMs: readDuration(policy.perTryTimeout, 0, `${at}.per_try_timeout`, problems),
     anyMethod,
-    backoffBaseMs: base,
-    backoffMaxMs: readDuration(
-      retryBackOff?.maxInterval,
-      base * BACKOFF_RATIO,
-      `${at}.retry_back_off.max_interval`,
-      problems,
-    ),
+    backoff: readBackoff(policy.retryBackOff, `${at}.retry_back_off`, problems),
   };
+}
+
+function readBackoff(
+  backOff: RetryPolicy['retryBackOff'],
+  at: string,
+  problems: Problems,
+): RetryConfig['backoff'] {
+  if (backOff === undefined) return null;
+  const baseMs = readDuration(backOff.baseInterval, 0, `${at}.base_interval`, problems);
+  const maxMs = readDuration(backOff.maxInterval, baseMs * BACKOFF_RATIO, `${at}.max_interval`, problems);
+  return { baseMs, maxMs };
 }

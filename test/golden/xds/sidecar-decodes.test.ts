@@ -77,7 +77,7 @@ describe('what a sidecar decodes', () => {
         attempts: 3,
         statuses: [500, 503],
         perTryTimeoutMs: 2500,
-        backoffBaseMs: 100,
+        backoff: { baseMs: 100, maxMs: 1000 },
         anyMethod: false,
       },
     });

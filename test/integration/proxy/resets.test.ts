@@ -13,8 +13,7 @@ const RETRY: RetryConfig = {
   onReset: true,
   perTryTimeoutMs: 0,
   anyMethod: false,
-  backoffBaseMs: 1,
-  backoffMaxMs: 5,
+  backoff: { baseMs: 1, maxMs: 5 },
 };
 
 /** Does not read what is sent to it, as a connection that is never accepted: its kernel answers with RST. */

@@ -11,8 +11,7 @@ const RETRY: RetryConfig = {
   onReset: true,
   perTryTimeoutMs: 0,
   anyMethod: false,
-  backoffBaseMs: 1,
-  backoffMaxMs: 5,
+  backoff: { baseMs: 1, maxMs: 5 },
 };
 
 const code = (headers: Record<string, unknown>) => String(headers['tulle-error']).split(';')[0];
@@ -169,7 +168,7 @@ describe('timeouts', () => {
     const good = await replica(mesh, 'good');
     const orders = cluster('orders', [endpoint(hangs), endpoint(good.port, { identity: SERVER_ID })]);
     const client = await mesh.orders([orders], {
-      routes: routes({ retry: { ...RETRY, perTryTimeoutMs: 60 } }),
+      routes: routes({ retry: { ...RETRY, perTryTimeoutMs: 400 } }),
     });
     for (let i = 0; i < 4; i++) expect((await call(client.port)).body).toBe('good');
   });

@@ -1,6 +1,7 @@
 /** What users write and what happens then, through the whole mesh. */
 import { afterAll, beforeAll } from 'vitest';
 import { corsCases } from './cors.cases.ts';
+import { retryCases } from './retry.cases.ts';
 import { type RulesWorld, startRulesWorld } from './world.ts';
 
 let world: RulesWorld;
@@ -10,3 +11,4 @@ beforeAll(async () => {
 afterAll(() => world?.stop());
 
 corsCases(() => world);
+retryCases(() => world);
