@@ -1,5 +1,5 @@
 /** Results as files of bench/results, one a program, from which the README's tables are made. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { join } from 'node:path';
 import type { IdleConnections } from './idle-connections.ts';
@@ -81,6 +81,7 @@ function format(results: object): string {
 }
 
 export function saveResults(name: string, results: object): void {
+  mkdirSync(FOLDER, { recursive: true });
   writeFileSync(join(FOLDER, `${name}.json`), format(results));
 }
 

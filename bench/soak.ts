@@ -5,7 +5,6 @@
  *   npx node bench/soak.ts [--seconds 600] [--save]
  */
 import { parseArgs } from 'node:util';
-import { backendListens } from './backends/backend.ts';
 import { say, withBackend } from './bench.ts';
 import { generate } from './load/load.ts';
 import { privateMemory } from './process.ts';
@@ -28,7 +27,8 @@ const seconds = Number(options.seconds);
 const samples: Soak['samples'] = [];
 let results: Soak | null = null;
 
-await withBackend(backendListens, async contextOf => {
+// Its application is the server pod's own.
+await withBackend([], async contextOf => {
   const { target, pids, stop } = await tulle.start('mtls', contextOf('soak'));
   const started = performance.now();
   const sample = (): void => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { quantiles, slope, spread } from './statistics.ts';
+import { quantiles, spread } from './statistics.ts';
 
 describe('spread', () => {
   it('has the middle of an odd number of values', () => {
@@ -29,28 +29,5 @@ describe('quantiles', () => {
 
   it('is not a number for no samples', () => {
     expect(quantiles(new Float64Array(), [0.5])).toEqual([Number.NaN]);
-  });
-});
-
-describe('slope', () => {
-  it('is that of a line through all points', () => {
-    expect(
-      slope([
-        [0, 1],
-        [10, 6],
-        [20, 11],
-      ]),
-    ).toBe(0.5);
-  });
-
-  it('is nothing for what only goes up and down', () => {
-    expect(
-      slope([
-        [0, 5],
-        [1, 7],
-        [2, 7],
-        [3, 5],
-      ]),
-    ).toBe(0);
   });
 });

@@ -2,7 +2,7 @@
  * A request and its response through both ends of the codec, without sockets: encode, frame, parse, decode, twice.
  * Run: npx node bench/micro/http2.bench.ts
  */
-import { bench, do_not_optimize, run } from 'mitata';
+import { bench, run } from 'mitata';
 import type {
   ClientConnectionOwner,
   FieldLines,
@@ -14,7 +14,6 @@ import type {
   ServerStream,
 } from '../../proxy/exchange/stream.ts';
 import { Http2ClientConnection } from '../../proxy/http2/client-connection.ts';
-import { type FrameHandler, FrameReader } from '../../proxy/http2/frame-reader.ts';
 import { TRUSTED_LIMITS } from '../../proxy/http2/limits.ts';
 import { Http2ServerConnection } from '../../proxy/http2/server-connection.ts';
 import { Http2Workspace } from '../../proxy/http2/workspace.ts';
@@ -145,30 +144,6 @@ const headOnly = pair({
 bench('8 requests and answers of 100 octets, both ends', () => small(8));
 bench('1 request and answer of 100 octets, both ends', () => small(1));
 bench('8 requests and answers without a body, both ends', () => headOnly(8));
-
-class Count implements FrameHandler {
-  frames = 0;
-  onDataFrame(): void {
-    this.frames++;
-  }
-  onPadding(): void {}
-  onData(): void {}
-  onFrame(): void {
-    this.frames++;
-  }
-  onFrameError(): void {}
-}
-const count = new Count();
-const reader = new FrameReader(count, 16_384);
-const frames = Buffer.concat(
-  Array.from({ length: 64 }, (_, i) =>
-    Buffer.concat([Buffer.from([0, 0, 20, i & 1, 0, 0, 0, 0, 1]), Buffer.alloc(20)]),
-  ),
-);
-bench('parse 64 frames of 20 octets', () => {
-  reader.receive(frames, 0);
-  do_not_optimize(count.frames);
-});
 
 await run();
 if (received === 0) throw new Error('nothing was measured');
