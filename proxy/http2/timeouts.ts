@@ -13,15 +13,16 @@ export class ConnectionTimeouts {
   /** Number of the frame that is being collected, and since when that is known. */
   #partialFrame = 0;
   #partialSince = 0;
-  /** Bytes that the operating system had taken, and when that number last grew. */
+  /** Bytes that the operating system had taken at the last tick. */
   #delivered = 0;
-  #deliveredAt: number;
+  /** The first tick that saw bytes wait and none taken; -1 if the last one did not. */
+  #stalledSince = -1;
 
   constructor(mux: Multiplexer, reader: FrameReader, dispatcher: FrameDispatcher) {
     this.#mux = mux;
     this.#reader = reader;
     this.#dispatcher = dispatcher;
-    this.#startedAt = this.#deliveredAt = mux.now;
+    this.#startedAt = mux.now;
   }
 
   tick(nowMs: number): void {
@@ -58,12 +59,14 @@ export class ConnectionTimeouts {
 
   #outputStalls(nowMs: number): boolean {
     const { output, limits } = this.#mux;
-    if (output.buffered > 0 && output.delivered === this.#delivered) {
-      return nowMs - this.#deliveredAt >= limits.flushStallMs;
+    if (output.buffered === 0 || output.delivered !== this.#delivered) {
+      this.#delivered = output.delivered;
+      this.#stalledSince = output.buffered === 0 ? -1 : nowMs;
+      return false;
     }
-    this.#delivered = output.delivered;
-    this.#deliveredAt = nowMs;
-    return false;
+    // What has just been written waits too, and is not late however long the last tick is ago.
+    if (this.#stalledSince < 0) this.#stalledSince = nowMs;
+    return nowMs - this.#stalledSince >= limits.flushStallMs;
   }
 
   /** Whether a frame or a header block has been incomplete for too long. */
