@@ -37,12 +37,13 @@ export class Child<Order> {
 
 /** The other side. The process ends with who started it. */
 export function serve<Order>(obey: (order: Order) => unknown): void {
-  process.on('message', async order => {
+  const answer = async (order: Order): Promise<void> => {
     try {
-      process.send?.({ answer: await obey(order as Order) });
+      process.send?.({ answer: await obey(order) });
     } catch (error) {
       process.send?.({ error: error instanceof Error ? error.stack : String(error) });
     }
-  });
+  };
+  process.on('message', order => void answer(order as Order));
   process.on('disconnect', () => process.exit());
 }
