@@ -64,6 +64,23 @@ export const limits = {
     description: 'without a byte in either direction of a connection that is carried as bytes',
     outcome: 'both connections are reset',
   },
+  keepaliveTcpMs: {
+    of: ['connections'],
+    default: 10_000,
+    min: 1000,
+    max: DAY_MS,
+    description: 'without a byte received until the kernel asks whether the peer is there, ten times at most',
+    outcome: 'a peer that does not answer is dead: the connection is reset',
+    uncounted: true,
+  },
+  silenceTimeoutMs: {
+    of: ['connections'],
+    default: 20_000,
+    ...time,
+    description:
+      'without a TCP acknowledgement of the peer for what was sent to it; a peer that acknowledges and does not read is left alone',
+    outcome: 'the peer is dead: the connection is reset; 503 CONNECTION_LOST',
+  },
 
   maxHeadBytes: {
     of: ['http1'],

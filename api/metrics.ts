@@ -60,7 +60,11 @@ export const metricNames = {
     help: 'Bytes received from the client on TCP connections.',
   },
   tcpOpened: { name: 'istio_tcp_connections_opened_total', type: 'counter', help: 'TCP connections opened.' },
-  tcpClosed: { name: 'istio_tcp_connections_closed_total', type: 'counter', help: 'TCP connections closed.' },
+  tcpClosed: {
+    name: 'istio_tcp_connections_closed_total',
+    type: 'counter',
+    help: 'TCP connections closed, by response_flags as well.',
+  },
   retries: {
     name: 'tulle_retries_total',
     type: 'counter',
@@ -90,7 +94,7 @@ export const metricNames = {
   protocolErrors: {
     name: 'tulle_protocol_errors_total',
     type: 'counter',
-    help: 'Messages and connections refused because a peer broke the protocol, by protocol (http1, http2, tls), peer (client, server) and error.',
+    help: 'Messages and connections refused because a peer broke the protocol, by protocol (http1, http2, tls), peer (client, server) and error. Of tls: identity, if the peer did not prove who it should be; rejected, if it did not accept our certificate; plaintext; handshake.',
   },
   connections: {
     name: 'tulle_connections',

@@ -40,7 +40,11 @@ export function createControlLink(options: ControlLinkOptions): ControlLink {
   const { config, clock, random, log, metrics, onInbound } = options;
   const node = `${config.podNamespace}/${config.podName}`;
   const context: ControlConnectionContext = {
-    transport: { queue: new FlushQueue(), readBuffer: createSharedReadBuffer() },
+    transport: {
+      queue: new FlushQueue(),
+      readBuffer: createSharedReadBuffer(),
+      keepaliveMs: config.limits.connections.keepaliveTcpMs,
+    },
     workspace: new Http2Workspace(),
     clock,
     connectTimeoutMs: CONNECT_TIMEOUT_MS,

@@ -20,8 +20,10 @@ import type { Metrics } from './telemetry/metrics.ts';
 import { type FaultyPeer, PeerFaults } from './telemetry/peer-faults.ts';
 import { ThrottledLog } from './telemetry/throttled-log.ts';
 import { FlushQueue } from './transport/output.ts';
+import type { createPeerWatch } from './transport/peer-watch.ts';
 import { createSharedReadBuffer } from './transport/read-buffer.ts';
 import type { TransportShared } from './transport/socket-transport.ts';
+import type { DialContext } from './upstream/dial.ts';
 import type { ClientCodecs } from './upstream/pool-context.ts';
 import { Upstream } from './upstream/upstream.ts';
 
@@ -37,6 +39,8 @@ export interface DataPathOptions {
   readonly inbound: InboundState;
   /** Absent: the defaults. */
   readonly limits?: ProxyLimits;
+  /** Absent: the kernel decides by itself when a peer is dead. */
+  readonly watchPeers?: typeof createPeerWatch;
 }
 
 export interface DataPath extends DataPathOptions {
@@ -55,10 +59,18 @@ export interface DataPath extends DataPathOptions {
 
 export function createDataPath(options: DataPathOptions): DataPath {
   const { clock, metrics, log, identity, inbound, limits = proxyLimits() } = options;
-  const transport: TransportShared = { queue: new FlushQueue(), readBuffer: createSharedReadBuffer() };
   const wheel = new TimerWheel(clock);
   const now = () => clock.now();
   const faults = new PeerFaults(metrics);
+  const refusalLog = new ThrottledLog(log, clock);
+  const { silenceTimeoutMs, keepaliveTcpMs: keepaliveMs } = limits.connections;
+  const transport: TransportShared = {
+    queue: new FlushQueue(),
+    readBuffer: createSharedReadBuffer(),
+    keepaliveMs,
+  };
+  const watch = options.watchPeers?.(silenceTimeoutMs, () => faults.limit('silenceTimeoutMs'));
+  if (watch !== undefined) transport.watch = watch;
   const http1 = new Http1Codec(
     {
       onLimit: faults.limit,
@@ -92,16 +104,21 @@ export function createDataPath(options: DataPathOptions): DataPath {
         clock: now,
       }),
   };
+  const onDistrust: DialContext['onDistrust'] = ({ address, port, identity: expected }, failure, detail) => {
+    faults.protocol('tls', 'server', failure);
+    refusalLog.warn({ endpoint: `${address}:${port}`, expected, reason: detail }, 'no mutual TLS');
+  };
   return {
     ...options,
     limits,
     transport,
     wheel,
     faults,
-    refusalLog: new ThrottledLog(log, clock),
+    refusalLog,
     serverCodecs: { http1, limits, workspace, observer: observer('client'), clock: now },
     edges: new OwnEdges(metrics, inbound, identity),
     blocks: new BlockPool(),
-    upstream: fallback => new Upstream({ transport, identity, wheel, clock }, clientCodecs, fallback),
+    upstream: fallback =>
+      new Upstream({ transport, identity, wheel, clock, onDistrust }, clientCodecs, fallback),
   };
 }

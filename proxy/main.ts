@@ -20,6 +20,7 @@ import { createOutbound } from './outbound.ts';
 import { type ApplicationAddress, type Bound, ownAddresses } from './own-addresses.ts';
 import { AccessLog } from './telemetry/access-log.ts';
 import { Metrics } from './telemetry/metrics.ts';
+import { createPeerWatch } from './transport/peer-watch.ts';
 import { hostExpansion } from './xds/expand-host.ts';
 
 /** After the drain, for what remains to be closed. */
@@ -94,6 +95,7 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
     identity,
     inbound: destinations,
     limits: config.limits,
+    ...(config.mode === 'redirect' ? { watchPeers: createPeerWatch } : {}),
   });
   const originalDestination = config.mode === 'redirect' ? createOriginalDestination() : null;
   const bound: Bound[] = [];

@@ -47,7 +47,7 @@ const handler: RequestHandler = {
 
 /** Listens; port 0 means any that is free. */
 export async function serveGrpcEcho(address: string, port: number): Promise<Server> {
-  const shared = { queue: new FlushQueue(), readBuffer: createSharedReadBuffer() };
+  const shared = { queue: new FlushQueue(), readBuffer: createSharedReadBuffer(), keepaliveMs: 10_000 };
   const workspace = new Http2Workspace();
   const observer = { onLimit() {}, onFault() {}, onRoundTrip() {} };
   const server = createServer({ noDelay: true }, socket => {

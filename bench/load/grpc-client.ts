@@ -20,7 +20,7 @@ const [address, ...numbers] = process.argv.slice(2);
 const [port, connections, streams, messages, bytes, seconds] = numbers.map(Number);
 
 const noUser = { receive() {}, receiveEnd() {}, closed() {} };
-const shared = { queue: new FlushQueue(), readBuffer: createSharedReadBuffer() };
+const shared = { queue: new FlushQueue(), readBuffer: createSharedReadBuffer(), keepaliveMs: 10_000 };
 const workspace = new Http2Workspace();
 const observer = { onLimit() {}, onFault() {}, onRoundTrip() {} };
 const message = Buffer.alloc(bytes, 'x');

@@ -31,7 +31,7 @@ import { ApplicationScraper, scrape } from './scrape.ts';
 
 const http1 = new Http1Codec({ onLimit() {}, onRefusal() {} });
 const workspace = new Http2Workspace();
-const transport = { queue: new FlushQueue(), readBuffer: createSharedReadBuffer() };
+const transport = { queue: new FlushQueue(), readBuffer: createSharedReadBuffer(), keepaliveMs: 10_000 };
 const context = { transport, http1, workspace, clock: systemClock };
 
 const closers: (() => void)[] = [];

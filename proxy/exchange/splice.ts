@@ -1,9 +1,10 @@
-import type { FailureCode } from '../../api/failure.ts';
+import { type FailureCode, failures } from '../../api/failure.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
 import { type AttemptOutcome, beginAttempt, endAttempt } from '../resilience/attempt.ts';
 import { type EdgeSeries, recordBytes, recordClosed, recordOpened } from '../telemetry/edge-series.ts';
+import { joinFlags } from '../telemetry/response-flags.ts';
 import type { SocketTransport } from '../transport/socket-transport.ts';
 import type { Transport } from '../transport/transport.ts';
 import type { Dial, DialFailure, DialOwner } from '../upstream/dial.ts';
@@ -58,6 +59,8 @@ export class Splice implements DialOwner {
   attempts = 0;
   sentBytes = 0;
   receivedBytes = 0;
+  /** Envoy's response flags, '' if it ended as it should. */
+  flags = '';
   readonly #context: SpliceContext;
   readonly #owner: SpliceOwner;
   readonly #client: Transport;
@@ -126,8 +129,7 @@ export class Splice implements DialOwner {
     this.#server = transport;
     this.#expiresAt = dial.expiresAt;
     this.#state = 'open';
-    this.#series = this.#owner.series(this.endpoint);
-    recordOpened(this.#series);
+    this.#countOpened();
     transport.user = {
       receive: bytes => this.#fromServer(bytes),
       receiveEnd: () => this.#serverEnd(),
@@ -164,8 +166,12 @@ export class Splice implements DialOwner {
   closed(_reason: ResetReason): void {
     if (this.#state === 'done') return;
     // After both FINs the client's side closes by itself, and the server's as well.
-    if (!this.#clientEnded || !this.#serverEnded) this.#server?.destroy();
-    this.#finish('');
+    if (!this.#complete) this.#server?.destroy();
+    this.#finish('', this.#complete ? '' : 'DC');
+  }
+
+  get #complete(): boolean {
+    return this.#clientEnded && this.#serverEnded;
   }
 
   // ---- The server
@@ -184,14 +190,15 @@ export class Splice implements DialOwner {
 
   #serverClosed(_reason: ResetReason): void {
     if (this.#state === 'done') return;
-    if (!this.#clientEnded || !this.#serverEnded) this.#client.destroy();
-    this.#finish('');
+    if (!this.#complete) this.#client.destroy();
+    this.#finish('', this.#complete ? '' : 'UC');
   }
 
   // ---- Time and the end
 
   tick(nowMs: number): void {
     this.#count();
+    this.#server?.tick(nowMs);
     const moved = this.sentBytes + this.receivedBytes;
     if (moved !== this.#movedBytes) {
       this.#movedBytes = moved;
@@ -200,22 +207,33 @@ export class Splice implements DialOwner {
     const { clock, idleTimeoutMs, onLimit } = this.#context;
     const idle = nowMs - this.#movedAt >= idleTimeoutMs;
     if (idle) onLimit('tcpIdleTimeoutMs');
-    if (idle || clock.unix() >= this.#expiresAt) this.destroy();
+    if (idle) this.#end('SI');
+    else if (clock.unix() >= this.#expiresAt) this.#end('');
   }
 
   /** A connection of bytes has no point at which it could be ended: it goes on until the drain's deadline. */
   drain(): void {}
 
   destroy(): void {
+    this.#end('');
+  }
+
+  #end(flags: string): void {
     if (this.#state === 'done') return;
     this.#server?.destroy();
     this.#client.destroy();
-    this.#finish('');
+    this.#finish('', flags);
   }
 
   #fail(code: FailureCode): void {
     this.#client.destroy();
-    this.#finish(code);
+    this.#finish(code, this.attempts > 1 ? joinFlags(failures[code].flag, 'URX') : failures[code].flag);
+  }
+
+  #countOpened(): EdgeSeries {
+    this.#series = this.#owner.series(this.endpoint);
+    recordOpened(this.#series);
+    return this.#series;
   }
 
   #count(): void {
@@ -232,7 +250,8 @@ export class Splice implements DialOwner {
     connections.releaseTcp(this.cluster);
   }
 
-  #finish(failure: FailureCode | ''): void {
+  #finish(failure: FailureCode | '', flags: string): void {
+    this.flags = flags;
     const open = this.#state === 'open';
     const dialling = this.#dial !== null;
     this.#state = 'done';
@@ -244,7 +263,7 @@ export class Splice implements DialOwner {
     if (open) this.#release(this.sentBytes > 0 || !(this.endpoint?.meshed ?? false) ? 'success' : 'neutral');
     else if (dialling) this.#release('neutral');
     this.#count();
-    if (this.#series !== null) recordClosed(this.#series);
+    recordClosed(this.#series ?? this.#countOpened(), flags);
     this.#owner.onSpliceEnd(this, failure);
   }
 }

@@ -52,7 +52,7 @@ async function call(
   });
   const user = { receive() {}, receiveEnd() {}, closed() {} };
   const transport = new SocketTransport(
-    { queue: new FlushQueue(), readBuffer: createSharedReadBuffer() },
+    { queue: new FlushQueue(), readBuffer: createSharedReadBuffer(), keepaliveMs: 10_000 },
     user,
   );
   const socket = connect({

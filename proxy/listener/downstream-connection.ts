@@ -115,6 +115,7 @@ export class ConnectionSet {
   /** @param unix time of day in ms, for certificates that end */
   tick(nowMs: number, unix: number): void {
     for (const connection of this.#connections) {
+      connection.transport.tick?.(nowMs);
       connection.stage.tick(nowMs);
       // Those that came since: told a moment later than at once, so that a client which does not know yet is served.
       if (this.#draining) connection.stage.drain();

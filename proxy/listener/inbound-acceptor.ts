@@ -166,7 +166,10 @@ class InboundConnection {
           bytes,
           this.#options.refusals,
         );
-      else this.#refuse('plaintext, and mTLS is required');
+      else {
+        this.#options.faults.protocol('tls', 'client', 'plaintext');
+        this.#refuse('plaintext, and mTLS is required');
+      }
       return;
     }
     if (isHttp && protocol !== 'opaque') {
@@ -187,10 +190,10 @@ class InboundConnection {
       own,
       alpn,
       limits.connections.handshakeTimeoutMs,
-      (client, reason, timedOut) => {
+      (client, reason, failure) => {
         if (client !== null) return this.#secured(client, own.spiffe);
-        if (timedOut) faults.limit('handshakeTimeoutMs');
-        else faults.protocol('tls', 'client', 'handshake');
+        if (failure === 'timeout') faults.limit('handshakeTimeoutMs');
+        else faults.protocol('tls', 'client', failure ?? 'handshake');
         this.#refuse(`TLS: ${reason}`);
       },
     );

@@ -1,4 +1,4 @@
-import { type FailureCode, failures } from '../../api/failure.ts';
+import type { FailureCode } from '../../api/failure.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { Splice } from '../exchange/splice.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
@@ -13,7 +13,7 @@ export function logSplice(
   context: { readonly client: string },
   peer: string,
 ): void {
-  const flags = failure === '' ? '' : failures[failure].flag;
+  const { flags } = splice;
   // A connection of bytes has no status: without a flag nothing is wrong with it.
   if (accessLog.mode === 'off' || (accessLog.mode === 'errors' && flags === '')) return;
   const { endpoint } = splice;

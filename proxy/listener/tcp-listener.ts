@@ -38,7 +38,7 @@ export class TcpListener {
       pauseOnConnect: true,
       noDelay: true,
       keepAlive: true,
-      keepAliveInitialDelay: 10_000,
+      keepAliveInitialDelay: shared.keepaliveMs,
     });
     this.#server.on('connection', socket => take(socket, shared, accept));
     this.#server.on('error', error => log.error({ err: error, address, port }, 'listener'));

@@ -1,7 +1,7 @@
 import { TLSSocket } from 'node:tls';
 import type { Identity } from '../identity/identity.ts';
 import { peerIdentity } from '../identity/peer-certificate.ts';
-import { chainError, readInto, reportTlsErrors } from '../transport/socket-handle.ts';
+import { chainError, readInto, reportTlsErrors, resetOnDestroy } from '../transport/socket-handle.ts';
 import { SHARED_HIGH_WATER, SocketTransport, type TransportShared } from '../transport/socket-transport.ts';
 import type { TransportUser } from '../transport/transport.ts';
 import type { Stage } from './downstream-connection.ts';
@@ -18,6 +18,9 @@ export interface SecuredClient {
   readonly expiresAt: number;
 }
 
+/** Why a handshake failed: it took too long, its bytes were not TLS as it should be, or the client is not trusted. */
+export type HandshakeFailure = 'timeout' | 'handshake' | 'identity';
+
 const UNUSED: TransportUser = { receive() {}, receiveEnd() {}, closed() {} };
 
 /**
@@ -33,11 +36,11 @@ export function terminateTls(
   identity: Identity,
   alpn: readonly string[],
   timeoutMs: number,
-  settle: (client: SecuredClient | null, reason: string, timedOut: boolean) => void,
+  settle: (client: SecuredClient | null, reason: string, failure: HandshakeFailure | null) => void,
 ): Stage {
   const raw = transport.detach();
   if (raw === null) {
-    queueMicrotask(() => settle(null, 'the connection is closed', false));
+    queueMicrotask(() => settle(null, 'the connection is closed', 'handshake'));
     return handshake(
       () => {},
       () => {},
@@ -53,12 +56,14 @@ export function terminateTls(
     ALPNProtocols: [...alpn],
   });
   let settled = false;
-  const fail = (reason: string, timedOut = false): void => {
+  const fail = (reason: string, failure: HandshakeFailure = 'handshake'): void => {
     if (settled) return;
     settled = true;
+    // The client takes itself for connected: a clean end would look like the server's.
+    if (failure === 'identity') resetOnDestroy(socket);
     socket.destroy();
     raw.destroy();
-    settle(null, reason, timedOut);
+    settle(null, reason, failure);
   };
   socket.on('error', error => fail(error.message));
   raw.on('error', error => fail(error.message));
@@ -67,12 +72,12 @@ export function terminateTls(
     if (settled) return;
     reportTlsErrors(socket);
     const problem = chainError(socket);
-    if (problem !== '') return fail(`certificate of the client: ${problem}`);
-    if (socket.getProtocol() !== 'TLSv1.3') return fail('TLS 1.3 is required');
+    if (problem !== '') return fail(`certificate of the client: ${problem}`, 'identity');
+    if (socket.getProtocol() !== 'TLSv1.3') return fail('TLS 1.3 is required', 'identity');
     const certificate = socket.getPeerX509Certificate();
-    if (certificate === undefined) return fail('the client showed no certificate');
+    if (certificate === undefined) return fail('the client showed no certificate', 'identity');
     const peer = peerIdentity(certificate.raw);
-    if (peer.kind === 'none') return fail(`certificate of the client: ${peer.reason}`);
+    if (peer.kind === 'none') return fail(`certificate of the client: ${peer.reason}`, 'identity');
     settled = true;
     socket.pause();
     const secured = new SocketTransport(shared, UNUSED, SHARED_HIGH_WATER);
@@ -85,7 +90,7 @@ export function terminateTls(
         expiresAt: Math.min(identity.notAfter, certificate.validToDate.getTime()),
       },
       '',
-      false,
+      null,
     );
   });
   let startedAt = Number.NaN;
@@ -93,7 +98,7 @@ export function terminateTls(
     () => fail('the proxy is stopping'),
     nowMs => {
       if (Number.isNaN(startedAt)) startedAt = nowMs;
-      if (nowMs - startedAt >= timeoutMs) fail(`no TLS handshake within ${timeoutMs} ms`, true);
+      if (nowMs - startedAt >= timeoutMs) fail(`no TLS handshake within ${timeoutMs} ms`, 'timeout');
     },
   );
 }

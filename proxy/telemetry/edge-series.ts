@@ -54,6 +54,8 @@ export class EdgeSeries {
   tcpReceivedBytes: number;
   tcpOpened: number;
   tcpClosed: number;
+  /** Of {@link tcpClosed}, those that did not end as they should, by their flags; null while there is none. */
+  tcpBroken: Map<string, number> | null;
   readonly source: CellSource;
   #last: OutcomeCell | null;
 
@@ -64,6 +66,7 @@ export class EdgeSeries {
     this.tcpReceivedBytes = 0;
     this.tcpOpened = 0;
     this.tcpClosed = 0;
+    this.tcpBroken = null;
     this.source = source;
     this.#last = null;
   }
@@ -137,9 +140,12 @@ export function recordBytes(series: EdgeSeries, sent: number, received: number):
   series.tcpReceivedBytes += received;
 }
 
-/** Counts a TCP connection that was closed. */
-export function recordClosed(series: EdgeSeries): void {
+/** Counts a TCP connection that was closed; `flags` as in `recordRequest`. */
+export function recordClosed(series: EdgeSeries, flags: string): void {
   series.tcpClosed++;
+  if (flags === '') return;
+  series.tcpBroken ??= new Map();
+  series.tcpBroken.set(flags, (series.tcpBroken.get(flags) ?? 0) + 1);
 }
 
 /** The labels' values, in the order in which metrics print them. */

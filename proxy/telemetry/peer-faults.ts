@@ -27,7 +27,10 @@ export class PeerFaults {
     counter.value++;
   };
 
-  /** `error`: name of a refusal of HTTP/1.1, of a code of RFC 9113 §7, or `handshake` for TLS. */
+  /**
+   * `error`: name of a refusal of HTTP/1.1, of a code of RFC 9113 §7; for TLS `handshake`, `identity` (the peer has not
+   * proved who it should be), `rejected` (it does not accept our certificate) or `plaintext` (it should have used TLS).
+   */
   protocol(protocol: 'http1' | 'http2' | 'tls', peer: FaultyPeer, error: string): void {
     const key = `${protocol} ${peer} ${error}`;
     let counter = this.#errors.get(key);

@@ -96,14 +96,18 @@ describe('renderMetrics', () => {
     recordOpened(series);
     recordBytes(series, 10, 20);
     recordBytes(series, 1, 2);
-    recordClosed(series);
+    recordClosed(series, '');
+    recordOpened(series);
+    recordClosed(series, 'UF');
     const tcp = parse(render(metrics)).samples.filter(({ name }) => name.startsWith('istio_tcp'));
     expect(tcp.map(({ name, value }) => [name, value])).toEqual([
       ['istio_tcp_sent_bytes_total', 11],
       ['istio_tcp_received_bytes_total', 22],
-      ['istio_tcp_connections_opened_total', 1],
+      ['istio_tcp_connections_opened_total', 2],
+      ['istio_tcp_connections_closed_total', 1],
       ['istio_tcp_connections_closed_total', 1],
     ]);
+    expect(tcp.slice(3).map(({ labels }) => labels.response_flags)).toEqual(['UF', '-']);
     expect(tcp[0].labels.request_protocol).toBe('tcp');
   });
 

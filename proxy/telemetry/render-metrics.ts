@@ -44,7 +44,7 @@ export function renderMetrics(
   renderTcp('tcpSent', tcp, series => series.tcpSentBytes, format, write);
   renderTcp('tcpReceived', tcp, series => series.tcpReceivedBytes, format, write);
   renderTcp('tcpOpened', tcp, series => series.tcpOpened, format, write);
-  renderTcp('tcpClosed', tcp, series => series.tcpClosed, format, write);
+  renderClosed(tcp, format, write);
   for (const [name, readings] of metrics.readings()) {
     const metric = metricNames[name];
     write(header(metric.name, metric.type, metric.help, format));
@@ -137,6 +137,24 @@ function renderTcp(
   const { name, type, help } = metricNames[metric];
   write(header(name, type, help, format));
   for (const { series, labels } of edges) write(sample(name, labels, value(series)));
+}
+
+/** By response flags: connections that ended as they should, and those that did not. */
+function renderClosed(
+  edges: readonly DescribedEdge[],
+  format: ExpositionFormat,
+  write: (text: string) => void,
+): void {
+  const { name, type, help } = metricNames.tcpClosed;
+  write(header(name, type, help, format));
+  for (const { series, labels } of edges) {
+    let clean = series.tcpClosed;
+    for (const [flags, count] of series.tcpBroken ?? []) {
+      clean -= count;
+      write(sample(name, `${labels},response_flags="${escape(flags)}"`, count));
+    }
+    write(sample(name, `${labels},response_flags="-"`, clean));
+  }
 }
 
 /** OpenMetrics names a counter's family without `_total`. */

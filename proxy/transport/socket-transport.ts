@@ -2,7 +2,8 @@ import type { Socket } from 'node:net';
 import { TLSSocket } from 'node:tls';
 import type { ResetReason } from '../exchange/stream.ts';
 import { type FlushQueue, Output, type OutputSink } from './output.ts';
-import { type OnRead, resetOnDestroy } from './socket-handle.ts';
+import type { PeerWatch } from './peer-watch.ts';
+import { descriptorOf, type OnRead, resetOnDestroy } from './socket-handle.ts';
 import type { Transport, TransportUser } from './transport.ts';
 
 /** What all connections of a process share. */
@@ -10,6 +11,10 @@ export interface TransportShared {
   readonly queue: FlushQueue;
   /** From `createSharedReadBuffer`. */
   readonly readBuffer: Buffer;
+  /** TCP keepalive: without a byte received for so long the kernel asks whether the peer is there, ms. */
+  readonly keepaliveMs: number;
+  /** Absent where the kernel cannot be asked: then it decides by itself when a peer is dead. */
+  watch?: PeerWatch;
 }
 
 const EMPTY = Buffer.alloc(0);
@@ -42,7 +47,12 @@ export class SocketTransport implements Transport, OutputSink {
   /** An empty write waits behind what the socket holds, to tell when it is gone. */
   #marked = false;
   #tls = false;
+  /** `received` and `output.written` at the last sign of life, and when that was; NaN before the first tick. */
+  #heard = 0;
+  #told = 0;
+  #heardAt = Number.NaN;
   readonly #readBuffer: Buffer;
+  readonly #watch: PeerWatch | undefined;
   readonly #onTaken: () => void;
   readonly #onEnding: () => void;
 
@@ -50,6 +60,7 @@ export class SocketTransport implements Transport, OutputSink {
     this.output = new Output(this, shared.queue, highWater);
     this.user = user;
     this.#readBuffer = shared.readBuffer;
+    this.#watch = shared.watch;
     this.#onTaken = () => {
       this.#marked = false;
       const socket = this.#socket;
@@ -132,6 +143,27 @@ export class SocketTransport implements Transport, OutputSink {
     this.#state = 'ending';
     this.output.finish();
     process.nextTick(this.#onEnding);
+  }
+
+  tick(nowMs: number): void {
+    const watch = this.#watch;
+    if (watch === undefined || this.#state === 'closed') return;
+    if (this.received !== this.#heard || Number.isNaN(this.#heardAt)) return this.#noteLife(nowMs);
+    if (this.output.written === this.#told || nowMs - this.#heardAt < watch.silenceMs) return;
+    const socket = this.#socket;
+    if (socket === null) return;
+    const state = watch.ask(descriptorOf(socket));
+    if (state === 'delivered') return this.#noteLife(nowMs);
+    if (state === 'waiting') return;
+    this.#reason = 'connection-lost';
+    watch.onLost();
+    this.destroy();
+  }
+
+  #noteLife(nowMs: number): void {
+    this.#heard = this.received;
+    this.#told = this.output.written;
+    this.#heardAt = nowMs;
   }
 
   destroy(): void {

@@ -34,4 +34,6 @@ export interface Transport {
    * end (TCP: RST; TLS: no close_notify), because a body that ends with the connection would look complete otherwise.
    */
   destroy(): void;
+  /** Finds out whether the peer is dead, which ends the transport. Called about once a second with monotonic milliseconds. */
+  tick?(nowMs: number): void;
 }

@@ -25,6 +25,8 @@ export interface DialContext {
   readonly identity: IdentitySource;
   readonly wheel: TimerWheel;
   readonly clock: Clock;
+  /** One side did not accept the other's certificate. */
+  readonly onDistrust: (target: DialTarget, failure: 'identity' | 'rejected', detail: string) => void;
 }
 
 export interface DialTarget {
@@ -71,6 +73,8 @@ const UNUSED: TransportUser = { receive() {}, receiveEnd() {}, closed() {} };
  */
 export class Dial {
   readonly target: DialTarget;
+  /** Clock time at which the peer must be ready. */
+  readonly deadline: number;
   /** Generation of the certificate that is used; 0 for plaintext. */
   readonly generation: number;
   /** Unix ms at which the first of the two certificates ends; Infinity for plaintext. */
@@ -96,7 +100,8 @@ export class Dial {
     else if (identity !== null) this.#connectSecurely(identity);
     else
       queueMicrotask(() => this.#fail('no-certificate', 'no certificate has been issued to this proxy yet'));
-    context.wheel.set(this.#timer, context.clock.now() + target.timeoutMs);
+    this.deadline = context.clock.now() + target.timeoutMs;
+    context.wheel.set(this.#timer, this.deadline);
   }
 
   cancel(): void {
@@ -117,7 +122,7 @@ export class Dial {
       ...(address === fallback ? { localAddress: applicationSource } : {}),
       noDelay: true,
       keepAlive: true,
-      keepAliveInitialDelay: KEEPALIVE_MS,
+      keepAliveInitialDelay: this.#context.transport.keepaliveMs,
       allowHalfOpen: true,
       autoSelectFamily: false,
       onread: this.#transport.onread(),
@@ -151,7 +156,7 @@ export class Dial {
     };
     const socket = connectTls(options);
     this.#socket = socket;
-    socket.once('connect', () => socket.setKeepAlive(true, KEEPALIVE_MS));
+    socket.once('connect', () => socket.setKeepAlive(true, this.#context.transport.keepaliveMs));
     socket.once('secureConnect', () => {
       if (this.#done) return;
       socket.pause();
@@ -188,6 +193,8 @@ export class Dial {
     if (this.#done) return;
     this.#finish();
     this.#socket?.destroy();
+    if (failure === 'identity' || failure === 'rejected')
+      this.#context.onDistrust(this.target, failure, detail);
     this.#owner.onDialFailed(this, failure, detail);
   }
 
@@ -196,9 +203,6 @@ export class Dial {
     this.#context.wheel.clear(this.#timer);
   }
 }
-
-/** A silent TCP connection is probed after this time; HTTP/2 between sidecars has PING besides. */
-const KEEPALIVE_MS = 10_000;
 
 /** Errors of OpenSSL's that say that the peer refused us (RFC 8446 §6.2: alerts it received), not we the peer. */
 const ALERT = /_ALERT_(?:BAD_CERTIFICATE|CERTIFICATE|UNKNOWN_CA|UNSUPPORTED_CERTIFICATE|ACCESS_DENIED)/;
@@ -209,6 +213,8 @@ function failureOf(error: NodeJS.ErrnoException): DialFailure {
   if (ALERT.test(code)) return 'rejected';
   if (EXHAUSTED.has(code)) return 'exhausted';
   if (code === 'ETIMEDOUT') return 'timeout';
+  // What a peer answers that speaks no TLS (Node: errors of OpenSSL that come up in a write).
+  if (code === 'EPROTO') return 'identity';
   const ours = code.startsWith('E') && !code.startsWith('ERR_');
   return ours ? 'refused' : 'identity';
 }

@@ -89,7 +89,13 @@ export class Http1Pool implements Pool, DialOwner {
   onDialed(dial: Dial, transport: SocketTransport): void {
     this.#dials.delete(dial);
     const { codecs, open, dial: dialContext } = this.#context;
-    const pooled = new PooledConnection(this, dial.generation, dial.expiresAt, dialContext.clock.now());
+    const pooled = new PooledConnection(
+      this,
+      transport,
+      dial.generation,
+      dial.expiresAt,
+      dialContext.clock.now(),
+    );
     pooled.connection = codecs.http1(transport, pooled);
     transport.user = pooled.connection;
     open.add(pooled);

@@ -1,4 +1,5 @@
 import type { ResetReason } from '../exchange/stream.ts';
+import { type TimerOwner, WheelTimer } from '../exchange/timer-wheel.ts';
 import type { SocketTransport } from '../transport/socket-transport.ts';
 import type { TransportUser } from '../transport/transport.ts';
 import { Dial, type DialFailure, type DialOwner, type DialTarget } from './dial.ts';
@@ -24,7 +25,7 @@ export class Http2Pool implements Pool, DialOwner {
   readonly #waiting = new WaitQueue();
   #dial: Dial | null = null;
   /** Connected, and the peer's SETTINGS are awaited. */
-  #greeting: PooledConnection | null = null;
+  #greeting: Greeting | null = null;
   #closed = false;
 
   constructor(context: PoolContext, target: DialTarget) {
@@ -50,7 +51,7 @@ export class Http2Pool implements Pool, DialOwner {
       this.#dial = null;
       this.#context.limit.give();
     }
-    this.#greeting?.drain();
+    this.#greeting?.pooled.drain();
     this.renew();
     this.#failAll('removed', 'the endpoint was removed');
   }
@@ -100,25 +101,41 @@ export class Http2Pool implements Pool, DialOwner {
   onDialed(dial: Dial, transport: SocketTransport): void {
     this.#dial = null;
     const { codecs, open, dial: dialContext } = this.#context;
-    const pooled = new PooledConnection(this, dial.generation, dial.expiresAt, dialContext.clock.now());
+    const pooled = new PooledConnection(
+      this,
+      transport,
+      dial.generation,
+      dial.expiresAt,
+      dialContext.clock.now(),
+    );
     pooled.connection = codecs.http2(transport, pooled, dial.target.alpn !== '');
     open.add(pooled);
-    this.#greeting = pooled;
-    transport.user = new Greeting(pooled.connection, transport, () => this.#ready(pooled));
+    this.#greeting = new Greeting(pooled, transport, () => this.#ready(pooled));
+    transport.user = this.#greeting;
+    dialContext.wheel.set(this.#greeting.timer, dial.deadline);
     transport.resume();
   }
 
   #ready(pooled: PooledConnection): void {
-    if (pooled === this.#greeting) this.#greeting = null;
+    if (this.#isGreeting(pooled)) this.#endGreeting();
     if (pooled.draining) return;
     this.#connections.push(pooled);
     this.#serve(pooled);
   }
 
+  #isGreeting(pooled: PooledConnection): boolean {
+    return pooled === this.#greeting?.pooled;
+  }
+
+  #endGreeting(): void {
+    if (this.#greeting !== null) this.#context.dial.wheel.clear(this.#greeting.timer);
+    this.#greeting = null;
+  }
+
   onDialFailed(_dial: Dial, failure: DialFailure, detail: string): void {
     this.#dial = null;
     this.#context.limit.give();
-    if (this.#connections.length === 0) this.#failAll(failure, detail);
+    this.#failDial(failure, detail);
   }
 
   #serve(pooled: PooledConnection): void {
@@ -134,7 +151,7 @@ export class Http2Pool implements Pool, DialOwner {
   onDraining(pooled: PooledConnection): void {
     const index = this.#connections.indexOf(pooled);
     if (index !== -1) this.#connections.splice(index, 1);
-    if (pooled === this.#greeting) return;
+    if (this.#isGreeting(pooled)) return;
     if (this.#waiting.length > 0) this.#grow();
   }
 
@@ -142,29 +159,29 @@ export class Http2Pool implements Pool, DialOwner {
     const { open, limit } = this.#context;
     open.delete(pooled);
     limit.give();
-    if (pooled === this.#greeting) {
-      this.#greeting = null;
-      if (this.#connections.length === 0) this.#failUngreeted();
-    } else {
-      this.#failHopeless();
-    }
+    if (!this.#isGreeting(pooled)) return this.#failHopeless();
+    const late = this.#greeting?.late ?? false;
+    this.#endGreeting();
+    if (late) this.#failDial('timeout', `no SETTINGS after ${this.#target.timeoutMs} ms`);
+    else this.#failUngreeted();
   }
 
   #failUngreeted(): void {
-    const { alpn } = this.#target;
+    if (this.#closed) return this.#failDial('removed', 'the endpoint was removed');
+    if (this.#target.alpn === '')
+      return this.#failDial('refused', 'the server closed before its SETTINGS: it may not speak HTTP/2');
     // A sidecar closes without a word when it does not accept our certificate (RELIABILITY §4.4).
-    if (alpn === '')
-      this.#failAll('refused', 'the server closed before its SETTINGS: it may not speak HTTP/2');
-    else this.#failAll('rejected', 'the peer closed before it sent anything');
+    const detail = 'the peer closed before it sent anything';
+    this.#context.dial.onDistrust(this.#target, 'rejected', detail);
+    this.#failDial('rejected', detail);
+  }
+
+  #failDial(failure: PoolFailure, detail: string): void {
+    if (this.#connections.length === 0) this.#failAll(failure, detail);
   }
 
   onTick(pooled: PooledConnection, now: number): void {
-    if (pooled === this.#greeting) {
-      if (now - pooled.idleSince <= this.#target.timeoutMs) return;
-      if (this.#connections.length === 0) this.#failAll('timeout', 'the server sent no SETTINGS');
-      pooled.connection.destroy();
-      return;
-    }
+    if (this.#isGreeting(pooled)) return;
     if (pooled.connection.active > 0) {
       pooled.idleSince = now;
       return;
@@ -175,19 +192,28 @@ export class Http2Pool implements Pool, DialOwner {
 }
 
 /**
- * Passes on what is read until the peer's SETTINGS are there. `secureConnect` comes before the server has judged our
- * certificate, so a request sent earlier may be lost with the connection. In plaintext the SETTINGS show that the server
- * speaks HTTP/2 at all, and whether it takes extended CONNECT.
+ * Passes on what is read until the peer's SETTINGS are there, which must be before the dial's deadline. `secureConnect`
+ * comes before the server has judged our certificate, so a request sent earlier may be lost with the connection. In
+ * plaintext the SETTINGS show that the server speaks HTTP/2 at all, and whether it takes extended CONNECT.
  */
-class Greeting implements TransportUser {
+class Greeting implements TransportUser, TimerOwner {
+  readonly pooled: PooledConnection;
+  readonly timer = new WheelTimer(this);
+  late = false;
   readonly #connection: ClientCodecConnection;
   readonly #transport: SocketTransport;
   readonly #established: () => void;
 
-  constructor(connection: ClientCodecConnection, transport: SocketTransport, established: () => void) {
-    this.#connection = connection;
+  constructor(pooled: PooledConnection, transport: SocketTransport, established: () => void) {
+    this.pooled = pooled;
+    this.#connection = pooled.connection;
     this.#transport = transport;
     this.#established = established;
+  }
+
+  onDeadline(): void {
+    this.late = true;
+    this.#connection.destroy();
   }
 
   receive(bytes: Buffer): void {

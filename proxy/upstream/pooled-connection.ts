@@ -1,5 +1,5 @@
 import type { ClientConnection, ClientConnectionOwner, ResetReason } from '../exchange/stream.ts';
-import type { TransportUser } from '../transport/transport.ts';
+import type { Transport, TransportUser } from '../transport/transport.ts';
 
 /** A client codec over a socket. */
 export interface ClientCodecConnection extends ClientConnection, TransportUser {
@@ -25,6 +25,7 @@ export class PooledConnection implements ClientConnectionOwner {
   readonly pool: Pool;
   /** Set right after the codec was made over it. */
   connection!: ClientCodecConnection;
+  readonly transport: Transport;
   /** Generation of our certificate; 0 for plaintext. */
   readonly generation: number;
   /** Unix ms at which a certificate of the connection ends. */
@@ -35,8 +36,9 @@ export class PooledConnection implements ClientConnectionOwner {
   idleSince: number;
   draining = false;
 
-  constructor(pool: Pool, generation: number, expiresAt: number, now: number) {
+  constructor(pool: Pool, transport: Transport, generation: number, expiresAt: number, now: number) {
     this.pool = pool;
+    this.transport = transport;
     this.generation = generation;
     this.expiresAt = expiresAt;
     this.idleSince = now;

@@ -102,6 +102,7 @@ export class Upstream {
     const now = clock.now();
     const unix = clock.unix();
     for (const pooled of this.#open) {
+      pooled.transport.tick?.(now);
       pooled.connection.tick(now);
       if (unix >= pooled.expiresAt) pooled.connection.destroy();
       else pooled.pool.onTick(pooled, now);

@@ -23,7 +23,11 @@ export interface LoopbackOptions {
 export class Loopback {
   readonly workspace = new Http2Workspace();
   readonly servers: Http2ServerConnection[] = [];
-  readonly #shared: TransportShared = { queue: new FlushQueue(), readBuffer: createSharedReadBuffer() };
+  readonly #shared: TransportShared = {
+    queue: new FlushQueue(),
+    readBuffer: createSharedReadBuffer(),
+    keepaliveMs: 10_000,
+  };
   readonly #sockets = new Set<Socket>();
   #listener: Server | null = null;
 

@@ -122,7 +122,7 @@ export async function startControlPlane(
 
 export function connectionContext(clock: Clock = systemClock): ControlConnectionContext {
   return {
-    transport: { queue: new FlushQueue(), readBuffer: createSharedReadBuffer() },
+    transport: { queue: new FlushQueue(), readBuffer: createSharedReadBuffer(), keepaliveMs: 10_000 },
     workspace: new Http2Workspace(),
     clock,
     connectTimeoutMs: 2000,

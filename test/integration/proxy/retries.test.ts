@@ -11,7 +11,8 @@ const RETRY: RetryConfig = {
   onReset: true,
   perTryTimeoutMs: 0,
   anyMethod: false,
-  backoff: { baseMs: 1, maxMs: 5 },
+  backoffBaseMs: 1,
+  backoffMaxMs: 5,
 };
 
 const code = (headers: Record<string, unknown>) => String(headers['tulle-error']).split(';')[0];
@@ -168,7 +169,7 @@ describe('timeouts', () => {
     const good = await replica(mesh, 'good');
     const orders = cluster('orders', [endpoint(hangs), endpoint(good.port, { identity: SERVER_ID })]);
     const client = await mesh.orders([orders], {
-      routes: routes({ retry: { ...RETRY, perTryTimeoutMs: 400 } }),
+      routes: routes({ retry: { ...RETRY, perTryTimeoutMs: 1000 } }),
     });
     for (let i = 0; i < 4; i++) expect((await call(client.port)).body).toBe('good');
   });
@@ -190,7 +191,7 @@ describe('timeouts', () => {
     const mesh = testMesh();
     const server = await mesh.server(app);
     const orders = cluster('orders', [endpoint(server.port, { identity: SERVER_ID })]);
-    const client = await mesh.orders([orders], { routes: routes({ timeoutMs: 60 }) });
+    const client = await mesh.orders([orders], { routes: routes({ timeoutMs: 1500 }) });
     expect((await call(client.port)).status).toBe(504);
     await eventually(() => cancelled);
   });
