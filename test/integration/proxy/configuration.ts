@@ -9,6 +9,7 @@ import type {
   WorkloadLabels,
 } from '../../../proxy/cluster/cluster-config.ts';
 import type { Destination, Destinations, Resolution } from '../../../proxy/cluster/destination.ts';
+import { createServiceCounters } from '../../../proxy/cluster/service-counters.ts';
 import type { InboundListenerConfig, MtlsMode } from '../../../proxy/listener/listener-config.ts';
 import type { ForwardConfig, RouteConfig } from '../../../proxy/route/route-config.ts';
 import { compileRoutes } from '../../../proxy/route/route-table.ts';
@@ -67,8 +68,9 @@ export function cluster(
   name: string,
   endpoints: readonly EndpointConfig[],
   options: Partial<ClusterConfig> = {},
+  counters = createServiceCounters(),
 ): Cluster {
-  const made = new Cluster({ ...CLUSTER, name, service: service(name), ...options });
+  const made = new Cluster({ ...CLUSTER, name, service: service(name), ...options }, counters);
   made.updateEndpoints({ name, version: '1', endpoints });
   return made;
 }
