@@ -57,12 +57,13 @@ export async function tcpApp(onConnection: (socket: Socket) => void): Promise<nu
   return listen(server);
 }
 
-/** A port on which nothing listens. */
+/** A port on which nothing listens, and which nobody is given while the test runs: a client's end has it. */
 export async function closedPort(): Promise<number> {
-  const server = createTcpServer();
-  const port = await listen(server);
-  await new Promise(resolve => server.close(resolve));
-  return port;
+  const client = connect({ port: await tcpApp(() => {}), host: '127.0.0.1' });
+  onEnd(() => client.destroy());
+  client.on('error', () => {});
+  await new Promise(resolve => client.once('connect', resolve));
+  return client.localPort ?? 0;
 }
 
 export interface Answer {
