@@ -16,8 +16,7 @@ export const RETRY: RetryConfig = {
   onReset: true,
   perTryTimeoutMs: 0,
   anyMethod: false,
-  backoffBaseMs: 1,
-  backoffMaxMs: 5,
+  backoff: null,
 };
 
 export interface Failure {
