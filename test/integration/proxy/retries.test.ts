@@ -11,8 +11,7 @@ const RETRY: RetryConfig = {
   onReset: true,
   perTryTimeoutMs: 0,
   anyMethod: false,
-  backoffBaseMs: 1,
-  backoffMaxMs: 5,
+  backoff: { baseMs: 1, maxMs: 5 },
 };
 
 const code = (headers: Record<string, unknown>) => String(headers['tulle-error']).split(';')[0];
