@@ -57,6 +57,12 @@ export const scenarios: readonly Scenario[] = [
     load: { kind: 'http1', path: '/64k', connections: 32 },
   },
   {
+    name: 'mtls-upload-64k',
+    what: 'Requests of 64 KiB, HTTP/1.1 in and out, mutual TLS between, 32 connections, each of the two hops',
+    way: 'mtls-http1',
+    load: { kind: 'upload', path: '/upload', connections: 32, bytes: 65_536 },
+  },
+  {
     name: 'mtls-body-1m',
     what: 'Answers of 1 MiB, HTTP/1.1 in and out, mutual TLS between, 8 connections, each of the two hops',
     way: 'mtls-http1',

@@ -15,6 +15,8 @@ export interface LoadResult {
 /** Closed loops, but for `rate`. */
 export type LoadShape =
   | { kind: 'http1'; path?: string; connections: number }
+  /** POST over HTTP/1.1. */
+  | { kind: 'upload'; path: string; connections: number; bytes: number }
   | { kind: 'http2'; path?: string; connections: number; streams: number }
   /** Requests per second over all connections. */
   | { kind: 'rate'; protocol: 'http1' | 'http2'; connections: number; streams: number; rate: number }
@@ -36,6 +38,8 @@ export function generate(target: Target, shape: LoadShape, seconds: number): Pro
       return wrk(url, shape.connections, seconds);
     case 'http2':
       return h2load(url, [`-c${shape.connections}`, `-m${shape.streams}`], seconds);
+    case 'upload':
+      return wrk(url, shape.connections, seconds, shape.bytes);
     case 'rate': {
       const { protocol, connections, streams, rate } = shape;
       const args = [`-c${connections}`, `-m${streams}`, `--rps=${rate / connections}`];

@@ -1,5 +1,8 @@
 /** wrk: HTTP/1.1 at full speed. */
 import { execFile } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { LoadResult } from './load.ts';
 
@@ -21,7 +24,21 @@ export function parseWrk(output: string): LoadResult {
   };
 }
 
-export async function wrk(url: string, connections: number, seconds: number): Promise<LoadResult> {
-  const { stdout } = await run('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, url]);
-  return parseWrk(stdout);
+/** @param upload bytes of the body of each request, which is then a POST; 0 for GET */
+export async function wrk(
+  url: string,
+  connections: number,
+  seconds: number,
+  upload = 0,
+): Promise<LoadResult> {
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`];
+  if (upload === 0) return parseWrk((await run('wrk', [...args, url])).stdout);
+  const folder = mkdtempSync(join(tmpdir(), 'tulle-wrk-'));
+  try {
+    const script = join(folder, 'post.lua');
+    writeFileSync(script, `wrk.method = "POST"\nwrk.body = string.rep("x", ${upload})\n`);
+    return parseWrk((await run('wrk', [...args, '-s', script, url])).stdout);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 }
