@@ -139,7 +139,18 @@ export const failures = {
     flag: 'NR',
     sentence: 'The proxy has no listener or service for this destination.',
   },
-  DRAINING: { status: 503, grpc: 14, flag: 'DR', sentence: 'The proxy is shutting down.' },
+  DRAINING: {
+    status: 503,
+    grpc: 14,
+    flag: 'DR',
+    sentence: 'The proxy has shut down before it could pass the request on.',
+  },
+  CUT_OFF: {
+    status: 503,
+    grpc: 14,
+    flag: 'DR',
+    sentence: 'The proxy has shut down, and the answer was not complete at the end of its drain time.',
+  },
 } as const satisfies Record<string, Failure>;
 
 export type FailureCode = keyof typeof failures;
@@ -155,6 +166,7 @@ export const notProcessed = [
 
 /** With these it says that its application may have seen the request, but gives no answer. */
 export const answerLost = [
+  'CUT_OFF',
   'UPSTREAM_RESET',
   'CONNECTION_RESET',
   'CONNECTION_LOST',

@@ -14,8 +14,8 @@ import { readSidecarConfig, type SidecarConfig } from './config/sidecar-config.t
 import { createControlLink } from './control-link.ts';
 import { createDataPath } from './data-path.ts';
 import { createInbound } from './inbound.ts';
+import { CUT_OFF_MS, drain } from './listener/drain.ts';
 import { createOriginalDestination } from './listener/original-destination.ts';
-import type { Stack } from './listener/stack.ts';
 import { createOutbound } from './outbound.ts';
 import { type ApplicationAddress, type Bound, ownAddresses } from './own-addresses.ts';
 import { AccessLog } from './telemetry/access-log.ts';
@@ -66,7 +66,7 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
   const random = Math.random;
   const log = createLogger('sidecar', config.logLevel);
   const drainMs = config.drainSeconds * 1000;
-  const lifecycle = new Lifecycle(log, drainMs + CLOSE_MS);
+  const lifecycle = new Lifecycle(log, drainMs + CUT_OFF_MS + CLOSE_MS);
   const tasks = {
     identity: lifecycle.task('identity'),
     configuration: lifecycle.task('configuration of this pod'),
@@ -122,7 +122,7 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
     expand:
       config.mode === 'explicit' ? hostExpansion(config.podNamespace, config.clusterDomain) : host => host,
   });
-  const stacks = [inbound, outbound];
+  const stacks = { inbound, outbound };
 
   const context = { ...path, http1: path.serverCodecs.http1, workspace: path.serverCodecs.workspace };
   const addresses = applicationAddresses(config);
@@ -143,19 +143,19 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
       probe: at => probe({ ...context, table: config.probes, addresses }, at),
       config: () =>
         describeConfig({ node: `${config.podNamespace}/${config.podName}`, identity, ads, destinations }),
-      drain: () => void drain(stacks, drainMs),
+      drain: () => void drain(clock, log, stacks, drainMs),
     }),
   });
 
   lifecycle.onStop({ name: 'admin', run: () => admin.close() });
   lifecycle.onStop({ name: 'control plane', run: () => link.stop() });
-  lifecycle.onStop({ name: 'close', run: () => stacks.forEach(stack => stack.close()) });
-  lifecycle.onStop({ name: 'drain', run: () => drain(stacks, drainMs) });
+  lifecycle.onStop({ name: 'close', run: () => Object.values(stacks).forEach(stack => stack.close()) });
+  lifecycle.onStop({ name: 'drain', run: () => drain(clock, log, stacks, drainMs) });
   lifecycle.stopOnSignals(process);
 
   await admin.listen();
   link.start();
-  await Promise.all(stacks.map(stack => stack.listen()));
+  await Promise.all(Object.values(stacks).map(stack => stack.listen()));
   bound.push(admin.address, ...outbound.addresses);
   // In explicit mode the inbound addresses are the application's own, which may be called.
   if (config.mode === 'redirect') bound.push(...inbound.addresses);
@@ -171,11 +171,6 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
     },
     'sidecar listens',
   );
-}
-
-/** Both directions at once: what is on its way in may still have to call out. */
-async function drain(stacks: readonly Stack[], deadlineMs: number): Promise<void> {
-  await Promise.all(stacks.map(stack => stack.drain(deadlineMs)));
 }
 
 function reasons(waiting: readonly string[], failure: string): string[] {

@@ -35,6 +35,8 @@ class EchoCall implements RequestReceiver {
 
   onRequestTrailers(): void {}
   onRequestReset(): void {}
+  onCutOff(): void {}
+
   onWritable(): void {}
   onResponseSent(): void {}
 }

@@ -92,6 +92,8 @@ class Answering implements RequestHandler, RequestReceiver {
 
   onRequestTrailers(): void {}
   onRequestReset(): void {}
+  onCutOff(): void {}
+
   onWritable(): void {}
   onResponseSent(): void {}
 }

@@ -83,6 +83,8 @@ class Sink implements RequestReceiver {
   onRequestData(): void {}
   onRequestTrailers(_fields: FieldLines): void {}
   onRequestReset(): void {}
+  onCutOff(): void {}
+
   onWritable(): void {}
   onResponseSent(): void {}
 }

@@ -143,6 +143,8 @@ class AdminExchange implements RequestReceiver {
     this.#gone = true;
   }
 
+  onCutOff(): void {}
+
   onWritable(): void {}
 
   onResponseSent(): void {}

@@ -413,6 +413,17 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.#finish();
   }
 
+  /** The client, or its sidecar, can tell from the answer whether an endpoint may have seen the request. */
+  onCutOff(): void {
+    if (this.state === 'done') return;
+    const answered = this.state === 'responding' || this.state === 'tunnel';
+    const sent = this.attempt !== null && this.attempt.stream !== null;
+    this.attempt?.cancel('cancelled');
+    this.#settle('neutral');
+    if (answered) this.#abort('timeout', 'CUT_OFF');
+    else this.fail(sent ? 'CUT_OFF' : 'DRAINING');
+  }
+
   /** Nothing depends on it: the record is made when the last byte has been handed to the codec. */
   onResponseSent(): void {}
 

@@ -218,11 +218,15 @@ export class Splice implements DialOwner {
     this.#end('');
   }
 
-  #end(flags: string): void {
+  cutOff(): void {
+    this.#end(failures.CUT_OFF.flag, 'CUT_OFF');
+  }
+
+  #end(flags: string, failure: FailureCode | '' = ''): void {
     if (this.#state === 'done') return;
     this.#server?.destroy();
     this.#client.destroy();
-    this.#finish('', flags);
+    this.#finish(failure, flags);
   }
 
   #fail(code: FailureCode): void {

@@ -117,6 +117,11 @@ export interface RequestReceiver {
   onRequestTrailers(fields: FieldLines): void;
   /** The client is gone or broke the protocol. Not called after the response was sent completely. */
   onRequestReset(reason: ResetReason): void;
+  /**
+   * The proxy ends, and with it the connection: answers now, or resets the stream. Nothing is heard of it afterwards. Calls
+   * back into the stream.
+   */
+  onCutOff(): void;
   /** `data()` on the ServerStream returned false before; now there is room. */
   onWritable(): void;
   /** The last byte of the response has been handed to the operating system. */
@@ -157,6 +162,8 @@ export interface ServerConnection {
    * `Connection: close` on the next response or close when idle. The connection closes when its last stream ends.
    */
   drain(): void;
+  /** Ends the connection because the time for its drain is over: open streams get `onCutOff`, and what they answer is sent. */
+  cutOff(): void;
   /** Ends the connection at once; open streams get `onRequestReset('connection-closed')`. */
   destroy(): void;
 }

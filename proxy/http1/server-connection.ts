@@ -355,6 +355,14 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
     if (this.#phase === HEAD && this.#partial === null) this.#watch.restart();
   }
 
+  cutOff(): void {
+    const stream = this.#stream;
+    this.#draining = true;
+    if (stream !== null && !stream.dead && !(stream.ended && !stream.isTunnel)) stream.receiver.onCutOff();
+    if (this.#phase === TUNNEL) this.#close();
+    else this.#endOutput();
+  }
+
   destroy(): void {
     this.#close();
   }
@@ -398,11 +406,11 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
   streamReset(stream: Http1ServerStream): void {
     if (stream !== this.#stream) return;
     this.#stream = null;
-    this.cutOff(stream);
+    this.truncate(stream);
   }
 
   /** Ends the connection so that the client can tell that the response is not complete. */
-  cutOff(stream: Http1ServerStream): void {
+  truncate(stream: Http1ServerStream): void {
     if (stream.showsTruncation) this.#endOutput();
     else this.#close();
   }
@@ -447,7 +455,7 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
     this.#codec.refused('server', refusal);
     if (stream === null || stream.waiting) this.#answer(refusal);
     else if (stream.ended) this.#endOutput();
-    else this.cutOff(stream);
+    else this.truncate(stream);
     if (stream?.ended !== true) this.#fail(resetReason(refusal));
   }
 

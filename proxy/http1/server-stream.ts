@@ -29,6 +29,7 @@ const NOBODY: RequestReceiver = {
   onRequestData() {},
   onRequestTrailers() {},
   onRequestReset() {},
+  onCutOff() {},
   onWritable() {},
   onResponseSent() {},
 };
@@ -167,7 +168,7 @@ export class Http1ServerStream implements ServerStream {
   }
 
   #abort(): void {
-    this.connection.cutOff(this);
+    this.connection.truncate(this);
     this.#state = ABORTED;
   }
 

@@ -41,6 +41,8 @@ class Mirror implements RequestReceiver {
     this.#stream.trailers(fields);
   }
 
+  onCutOff(): void {}
+
   onWritable(): void {
     this.#stream.consumed(this.#held);
     this.#held = 0;

@@ -161,6 +161,13 @@ export class Multiplexer {
     this.#transport.end();
   }
 
+  /** As {@link finish}, before the last stream: those that are left fail. */
+  cutOff(): void {
+    this.#endReason = 'timeout';
+    this.finish();
+    this.#failAll('timeout');
+  }
+
   /** Ends the connection for an error of the peer (RFC 9113 §5.4.1). */
   fail(code: number, text: string): void {
     if (!this.live) return;

@@ -93,6 +93,13 @@ export class Http2ServerConnection implements ServerConnection, TransportUser, S
     this.#mux.keepalive.drainPing();
   }
 
+  cutOff(): void {
+    const mux = this.#mux;
+    if (!mux.live) return;
+    for (const stream of mux.streams.all()) (stream as Http2ServerStream).receiver.onCutOff();
+    mux.cutOff();
+  }
+
   destroy(): void {
     this.#mux.destroy();
   }

@@ -98,6 +98,7 @@ const NOBODY: RequestReceiver = {
   onRequestData() {},
   onRequestTrailers() {},
   onRequestReset() {},
+  onCutOff() {},
   onWritable() {},
   onResponseSent() {},
 };

@@ -9,6 +9,8 @@ export interface Stage extends TransportUser {
   tick(nowMs: number): void;
   /** Takes nothing new and ends when what is under way has ended. */
   drain(): void;
+  /** Ends what is under way, in a way that says so to the client; what is written for that is still sent. */
+  cutOff(): void;
   destroy(): void;
 }
 
@@ -79,7 +81,16 @@ export class DownstreamConnection implements TransportUser {
 }
 
 function nobody(): Stage {
-  return { active: 0, receive() {}, receiveEnd() {}, closed() {}, tick() {}, drain() {}, destroy() {} };
+  return {
+    active: 0,
+    receive() {},
+    receiveEnd() {},
+    closed() {},
+    tick() {},
+    drain() {},
+    cutOff() {},
+    destroy() {},
+  };
 }
 
 const NOT_STARTED = nobody();
@@ -126,6 +137,18 @@ export class ConnectionSet {
   drain(): void {
     this.#draining = true;
     for (const connection of this.#connections) connection.stage.drain();
+  }
+
+  /** Requests, and connections of bytes, that are under way. */
+  get active(): number {
+    let active = 0;
+    for (const connection of this.#connections) active += connection.stage.active;
+    return active;
+  }
+
+  /** The time for the drain is over; what remains after a moment is to be destroyed. */
+  cutOff(): void {
+    for (const connection of this.#connections) connection.stage.cutOff();
   }
 
   /** Drains those that were made with an older certificate or bundle. */

@@ -81,6 +81,10 @@ export class FirstBytes<Verdict> implements Stage, TimerOwner {
 
   drain(): void {}
 
+  cutOff(): void {
+    this.closed();
+  }
+
   destroy(): void {
     this.closed();
   }

@@ -7,22 +7,25 @@ import type { TcpListener } from './tcp-listener.ts';
 export interface Stack {
   /** Binds all listeners; rejects if one cannot be bound. */
   listen(): Promise<void>;
-  /**
-   * Tells every connection that it will end, serves what still comes, and resolves when nothing is open any more, or
-   * after `deadlineMs`. Nothing that was accepted is lost before that.
-   */
-  drain(deadlineMs: number): Promise<void>;
+  /** Tells every connection that it will end; what still comes is served. */
+  drain(): void;
+  /** Accepts no more. */
+  stopListening(): void;
+  /** Ends what is under way with an answer or a code that says so. */
+  cutOff(): void;
   /** Ends everything at once. */
   close(): void;
   /** Where it listens, in the order of the configuration. */
   readonly addresses: readonly { readonly address: string; readonly port: number }[];
-  readonly statistics: { readonly connections: number; readonly upstreamConnections: number };
+  readonly statistics: {
+    readonly connections: number;
+    /** Requests, and connections of bytes, that are under way. */
+    readonly active: number;
+    readonly upstreamConnections: number;
+  };
 }
 
 const TICK_MS = 1000;
-/** After the last connection has gone, a client may still be on its way here for this long. */
-const QUIET_MS = 500;
-const DRAIN_CHECK_MS = 50;
 
 /** Listeners, their connections and the connections to endpoints behind them. */
 export function createStack(
@@ -42,12 +45,11 @@ export function createStack(
       for (const listener of listeners) await listener.listen();
       tick();
     },
-    async drain(deadlineMs) {
-      const deadline = clock.now() + deadlineMs;
-      connections.drain();
-      await quiet(clock, connections, deadline);
+    drain: () => connections.drain(),
+    stopListening() {
       for (const listener of listeners) listener.close();
     },
+    cutOff: () => connections.cutOff(),
     close() {
       stopTicking();
       for (const listener of listeners) listener.close();
@@ -59,21 +61,11 @@ export function createStack(
       return listeners.map(listener => listener.address);
     },
     get statistics() {
-      return { connections: connections.size, upstreamConnections: upstream.connections };
+      return {
+        connections: connections.size,
+        active: connections.active,
+        upstreamConnections: upstream.connections,
+      };
     },
   };
-}
-
-/** Resolves when no connection has been open for a while, or at the deadline. */
-function quiet(clock: Clock, connections: ConnectionSet, deadline: number): Promise<void> {
-  return new Promise(resolve => {
-    let since = clock.now();
-    const check = () => {
-      const now = clock.now();
-      if (connections.size > 0) since = now;
-      if (now >= deadline || now - since >= QUIET_MS) resolve();
-      else clock.after(DRAIN_CHECK_MS, check);
-    };
-    check();
-  });
 }

@@ -83,6 +83,12 @@ export class StreamTransport implements Transport, OutputSink, RequestReceiver {
     this.#close(reason);
   }
 
+  /** The connection inside is cut off by itself. */
+  onCutOff(): void {
+    this.#stream.reset('timeout');
+    this.#close('connection-closed');
+  }
+
   onWritable(): void {
     this.#held = 0;
     if (this.#state !== 'closed') this.output.taken(0);

@@ -112,6 +112,7 @@ function handshake(cancel: () => void, tick: (nowMs: number) => void): Stage {
     closed() {},
     tick,
     drain() {},
+    cutOff: cancel,
     destroy: cancel,
   };
 }

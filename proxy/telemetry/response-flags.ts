@@ -5,7 +5,7 @@
 export const responseFlags = {
   DC: 'The client went away before the answer was complete.',
   DPE: 'The client broke the protocol or a limit.',
-  DR: 'The proxy is shutting down.',
+  DR: 'The proxy has shut down, and its drain time was over.',
   LR: 'The proxy reset the stream itself.',
   NC: 'The route refers to a cluster that cannot be used, or there is no configuration.',
   NR: 'No route matches, or the destination is not one.',

@@ -116,6 +116,8 @@ class Conversation implements RequestReceiver, ResponseReceiver {
   onRequestReset(reason: ResetReason): void {
     this.#reset(reason);
   }
+  onCutOff(): void {}
+
   onWritable(): void {
     this.response.blocked = false;
   }

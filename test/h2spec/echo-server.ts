@@ -34,6 +34,8 @@ class Echo implements RequestReceiver {
   }
 
   onRequestReset(_reason: ResetReason): void {}
+  onCutOff(): void {}
+
   onWritable(): void {}
   onResponseSent(): void {}
 }

@@ -56,6 +56,8 @@ export class RecordedRequest implements RequestReceiver {
     this.reset = reason;
   }
 
+  onCutOff(): void {}
+
   onWritable(): void {
     this.writable++;
   }

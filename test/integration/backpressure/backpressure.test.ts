@@ -4,6 +4,7 @@
  *
  *     TULLE_BACKPRESSURE_MIB=2048 npx vitest run test/integration/backpressure
  */
+import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -74,12 +75,12 @@ function memory(): number {
   return pids.reduce((sum, pid) => sum + privateMemory(pid) * MIB, 0);
 }
 
-/** Resolves when the number has not changed for a while: whoever makes it grow is blocked. */
+/** Resolves when the number has grown and then not changed for a while: whoever makes it grow is blocked. */
 async function settled(read: () => number): Promise<void> {
-  for (let same = 0, last = -1; same < 3; ) {
+  for (let same = 0, last = 0; same < 4; ) {
     await new Promise(resolve => setTimeout(resolve, 100));
     const now = read();
-    same = now === last ? same + 1 : 0;
+    same = now > 0 && now === last ? same + 1 : 0;
     last = now;
   }
 }
@@ -120,10 +121,14 @@ class Transfer {
     expect(this.sink.received).toBe(this.source.offered);
   }
 
-  /** Takes this many more bytes. */
-  take(bytes: number): Promise<void> {
-    this.sink.go(this.sink.received + bytes);
-    return settled(() => this.source.offered);
+  /** Takes this many more bytes, and waits until nothing more is taken from the sender. */
+  async take(bytes: number): Promise<void> {
+    if (bytes > 0) {
+      const stopped = once(this.sink, 'stopped');
+      this.sink.go(this.sink.received + bytes);
+      await Promise.race([stopped, this.done]);
+    }
+    await settled(() => this.source.offered);
   }
 
   /** What is between the two ends and not in the kernel, which the caller knows for all transfers. */

@@ -42,7 +42,10 @@ export class CountedSource extends Readable {
   }
 }
 
-/** Takes counted content as fast as it comes, up to where it is told to stop. Destroys itself with an error at the first byte that is not right. */
+/**
+ * Takes counted content as fast as it comes, up to where it is told to stop. Destroys itself with an error at the first byte
+ * that is not right.
+ */
 export class CountedSink extends Writable {
   /** Bytes received that were all right. */
   received = 0;
@@ -56,7 +59,7 @@ export class CountedSink extends Writable {
     super({ highWaterMark: BLOCK_BYTES });
   }
 
-  /** Takes what comes, until it has received so many bytes. */
+  /** Takes what comes, until it has received so many bytes: then it emits `stopped`. */
   go(until = Number.POSITIVE_INFINITY): void {
     this.#until = until;
     const waiting = this.#waiting;
@@ -67,6 +70,7 @@ export class CountedSink extends Writable {
   override _write(chunk: Buffer, _encoding: BufferEncoding, done: (error?: Error) => void): void {
     if (this.received >= this.#until) {
       this.#waiting = () => this._write(chunk, _encoding, done);
+      this.emit('stopped');
       return;
     }
     const wrong = this.#check(chunk);

@@ -2,8 +2,11 @@ import { createServer } from 'node:http';
 import { connect } from 'node:http2';
 import { Agent, request } from 'undici';
 import { expect, test } from 'vitest';
-import { eventually, httpApp, listen, onEnd, TcpClient, tcpApp } from './apps.ts';
-import { cluster, endpoint, forward, SERVER_ID, testMesh } from './mesh.ts';
+import { drain } from '../../../proxy/listener/drain.ts';
+import { type Clock, systemClock } from '../../../runtime/clock.ts';
+import { createLogger } from '../../../runtime/log.ts';
+import { call, eventually, httpApp, listen, onEnd, TcpClient, tcpApp } from './apps.ts';
+import { cluster, drainStack, endpoint, forward, SERVER_ID, testMesh } from './mesh.ts';
 
 /** Requests without a pause over kept connections, until it is stopped. */
 class Load {
@@ -66,7 +69,7 @@ test('a rolling restart of the servers under load loses no request', async () =>
     const [old, ...rest] = servers;
     servers = [...rest, fresh];
     // The server begins to drain before anybody has heard that it is leaving.
-    const drained = old.stack.drain(5000);
+    const drained = drainStack(old.stack, 5000);
     await load.reach(load.sent + 50);
     orders.updateEndpoints({
       name: 'orders',
@@ -89,7 +92,7 @@ test('draining the client side answers what was sent and closes the connections'
   const tcp = new TcpClient(client.port);
   tcp.socket.write('GET / HTTP/1.1\r\nhost: orders\r\n\r\n');
   await eventually(() => client.stack.statistics.upstreamConnections === 1);
-  const drained = client.stack.drain(5000);
+  const drained = drainStack(client.stack, 5000);
   await tcp.until(() => tcp.ended);
   expect(tcp.text).toMatch(/^HTTP\/1\.1 200 OK\r\n/);
   expect(tcp.text.toLowerCase()).toContain('connection: close');
@@ -110,11 +113,38 @@ test('an HTTP/2 connection is told to go in two steps, and its streams end', asy
   let body = '';
   stream.on('data', chunk => (body += chunk));
   await eventually(() => client.stack.statistics.upstreamConnections === 1);
-  const drained = client.stack.drain(5000);
+  const drained = drainStack(client.stack, 5000);
   await new Promise(resolve => stream.on('end', resolve));
   await drained;
   expect(body).toBe('ok');
   expect(goaways[0]).toBe(2 ** 31 - 1);
+});
+
+test('what is on its way in may still call out, however late', async () => {
+  const mesh = testMesh();
+  let answer = () => {};
+  const app = await httpApp((_req, res) => {
+    answer = () => res.end('ok');
+  });
+  const server = await mesh.server(app);
+  const other = await mesh.orders([
+    cluster('other', [endpoint(await httpApp((_req, res) => res.end('other')))]),
+  ]);
+  const held = call(server.port);
+  await eventually(() => server.stack.statistics.upstreamConnections === 1);
+  const stacks = { inbound: server.stack, outbound: other.stack };
+  // A clock that runs ten times as fast: the outbound side is quiet for ten seconds.
+  const clock: Clock = {
+    ...systemClock,
+    now: () => systemClock.now() * 10,
+    after: (ms, callback) => systemClock.after(ms / 10, callback),
+  };
+  const drained = drain(clock, createLogger('test', 'fatal'), stacks, 600_000);
+  await new Promise(resolve => setTimeout(resolve, 1000));
+  expect((await call(other.port)).body).toBe('other');
+  answer();
+  expect((await held).body).toBe('ok');
+  await drained;
 });
 
 test('the deadline of a drain cuts off what does not end', async () => {
@@ -125,10 +155,9 @@ test('the deadline of a drain cuts off what does not end', async () => {
   });
   const tcp = new TcpClient(client.port);
   await tcp.until(() => tcp.text === 'x');
-  await client.stack.drain(50);
-  expect(tcp.closed).toBe(false);
-  client.stack.close();
+  await drainStack(client.stack, 50);
   await tcp.until(() => tcp.closed);
+  expect(tcp.error?.code).toBe('ECONNRESET');
 });
 
 test('a removed endpoint finishes its requests and gets no new ones', async () => {
