@@ -6,7 +6,7 @@ import { connect } from 'node:net';
 import { Client, credentials, type ServiceError } from '@grpc/grpc-js';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { type SidecarPods, startSidecarPods } from '../sidecar-pods.ts';
+import { type SidecarPods, startSidecarPods } from '../integration/sidecar-pods.ts';
 import { type Applications, CHAT, NEVER, startApplications } from './applications.ts';
 
 const DRAIN_SECONDS = 1;

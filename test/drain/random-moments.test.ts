@@ -2,13 +2,13 @@
  * SIGTERM to real sidecar processes at random moments, under mixed load: no request is lost, and no stream ends before its
  * time. TULLE_DRAIN_KILLS sets how many, TULLE_DRAIN_SEED repeats a run's choices (its timing is never quite the same):
  *
- *     TULLE_DRAIN_KILLS=500 npx vitest run test/integration/drain
+ *     TULLE_DRAIN_KILLS=500 npx vitest run test/drain
  */
 import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { Random } from '../../fuzz/http1/random.ts';
-import { type Pod, type SidecarPods, startSidecarPods } from '../sidecar-pods.ts';
+import { Random } from '../fuzz/http1/random.ts';
+import { type Pod, type SidecarPods, startSidecarPods } from '../integration/sidecar-pods.ts';
 import { type Applications, startApplications } from './applications.ts';
 import { Load } from './load.ts';
 

@@ -2,16 +2,16 @@
  * Fast senders and readers that stop, through two real sidecar processes: what the sidecars hold and what memory they need is
  * bounded by their windows, and every byte arrives in its place. TULLE_BACKPRESSURE_MIB sets how much each transfer offers:
  *
- *     TULLE_BACKPRESSURE_MIB=2048 npx vitest run test/integration/backpressure
+ *     TULLE_BACKPRESSURE_MIB=2048 npx vitest run test/backpressure
  */
 import { once } from 'node:events';
 import type { Readable } from 'node:stream';
 import { finished } from 'node:stream/promises';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { privateMemory } from '../../../bench/process.ts';
-import { UNTRUSTED_LIMITS } from '../../../proxy/http2/limits.ts';
-import { SHARED_HIGH_WATER } from '../../../proxy/transport/socket-transport.ts';
-import { type Pod, type SidecarPods, startSidecarPods } from '../sidecar-pods.ts';
+import { privateMemory } from '../../bench/process.ts';
+import { UNTRUSTED_LIMITS } from '../../proxy/http2/limits.ts';
+import { SHARED_HIGH_WATER } from '../../proxy/transport/socket-transport.ts';
+import { type Pod, type SidecarPods, startSidecarPods } from '../integration/sidecar-pods.ts';
 import { BLOCK_BYTES, CountedSink, CountedSource } from './counted.ts';
 import { Applications, type Client, type End, http1Client, http2Client, tcpClient } from './ends.ts';
 import { kernelBytes } from './kernel-bytes.ts';

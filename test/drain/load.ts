@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Client, credentials } from '@grpc/grpc-js';
 import { Agent, request } from 'undici';
 import { WebSocket } from 'ws';
-import type { Random } from '../../fuzz/http1/random.ts';
+import type { Random } from '../fuzz/http1/random.ts';
 import { CHAT } from './applications.ts';
 
 export interface Address {
