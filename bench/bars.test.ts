@@ -5,6 +5,7 @@ import type { SideBySide } from './results.ts';
 import { scenarios } from './scenarios.ts';
 
 const base: Omit<Measurement, 'scenario' | 'proxy' | 'cpu'> = {
+  run: 1,
   requestsPerSecond: 1,
   failed: 0,
   idleMemory: [20, 25],
@@ -38,15 +39,21 @@ it('has a value for every bar when every scenario was measured', () => {
 });
 
 it('judges by the median of the runs and by the worse hop', () => {
-  const run = (proxy: string, cpu: number[]): Measurement => ({ ...base, scenario: 'mtls-4x8', proxy, cpu });
+  const of = (run: number, proxy: string, cpu: number[]): Measurement => ({
+    ...base,
+    run,
+    scenario: 'mtls-4x8',
+    proxy,
+    cpu,
+  });
   const table = barTable(
     results([
-      run('tulle', [3, 4]),
-      run('envoy', [10, 10]),
-      run('tulle', [3, 5]),
-      run('envoy', [10, 10]),
-      run('tulle', [3, 9]),
-      run('envoy', [10, 10]),
+      of(1, 'tulle', [3, 4]),
+      of(1, 'envoy', [10, 10]),
+      of(2, 'tulle', [3, 5]),
+      of(2, 'envoy', [10, 10]),
+      of(3, 'tulle', [3, 9]),
+      of(3, 'envoy', [10, 10]),
     ]),
   );
   expect(rowOf(table, 'CPU, HTTP/2 over mTLS, 4 × 8')).toMatch(/0\.50 \(0\.40–0\.90\) \| \*\*no\*\*/);

@@ -11,6 +11,8 @@ export async function withBackend(
   listens: readonly Listen[],
   run: (contextOf: (name: string) => Context) => Promise<void>,
 ): Promise<void> {
+  // So that what was started is ended.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1));
   const folder = mkdtempSync(join(tmpdir(), 'tulle-bench-'));
   // nginx started by root reads its files as another user.
   chmodSync(folder, 0o711);

@@ -9,6 +9,8 @@ import { quantiles } from './statistics.ts';
 const WARM_SECONDS = 2;
 
 export interface Measurement {
+  /** 1 for the first round of all proxies and scenarios. */
+  run: number;
   scenario: string;
   proxy: string;
   requestsPerSecond: number;
@@ -28,12 +30,12 @@ function latencyOf(latencies: Float64Array): Measurement['latency'] {
   return { p50, p99, p999 };
 }
 
-/** @param seconds of load, after the warming */
+/** `seconds` of load, after the warming. Throws if nothing is answered. */
 export async function measure(
   scenario: Scenario,
   proxy: Proxy,
   context: Context,
-  seconds: number,
+  { run, seconds }: { run: number; seconds: number },
 ): Promise<Measurement> {
   const { target, pids, stop } = await proxy.start(scenario.way, context);
   try {
@@ -42,7 +44,9 @@ export async function measure(
     const before = pids.map(cpuSeconds);
     const result = await generate(target, scenario.load, seconds);
     const cpu = pids.map((pid, index) => ((cpuSeconds(pid) - before[index]) / result.requests) * 1e6);
+    if (result.requests === 0) throw new Error(`not one of ${result.failed} requests was answered`);
     return {
+      run,
       scenario: scenario.name,
       proxy: proxy.name,
       requestsPerSecond: result.requests / result.seconds,

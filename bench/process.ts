@@ -17,6 +17,9 @@ export function start(command: string, args: readonly string[], logFile: string,
   const child: ChildProcess = spawn(command, args, { stdio: ['ignore', log, log], env });
   if (child.pid === undefined) throw new Error(`cannot start ${command}`);
   const exited = once(child, 'exit');
+  const orphan = (): void => void child.kill('SIGTERM');
+  process.on('exit', orphan);
+  child.on('exit', () => process.off('exit', orphan));
   return {
     pid: child.pid,
     async stop() {
@@ -72,17 +75,27 @@ export function privateMemory(pid: number): number {
   return kilobytes / 1024;
 }
 
+async function accepts(host: string, port: number): Promise<boolean> {
+  const socket = connect({ host, port });
+  const outcome = await once(socket, 'connect').then(
+    () => true,
+    () => false,
+  );
+  socket.destroy();
+  return outcome;
+}
+
+/** Throws if the port is taken: what a run that was killed has left behind would be measured instead. */
+export async function expectFree(host: string, port: number): Promise<void> {
+  if (await accepts(host, port))
+    throw new Error(`${host}:${port} is in use; does another benchmark run, or a process of an earlier one?`);
+}
+
 /** Resolves when the port accepts connections. */
 export async function listening(host: string, port: number, timeoutMs = 10_000): Promise<void> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
-    const socket = connect({ host, port });
-    const outcome = await Promise.race([
-      once(socket, 'connect').then(() => true),
-      once(socket, 'error').then(() => false),
-    ]).catch(() => false);
-    socket.destroy();
-    if (outcome) return;
+    if (await accepts(host, port)) return;
     if (performance.now() > deadline)
       throw new Error(`nothing listens on ${host}:${port} after ${timeoutMs} ms`);
     await new Promise(resolve => setTimeout(resolve, 20));

@@ -61,6 +61,16 @@ const results: SideBySide = {
   starts: [],
 };
 
+/** Half an hour of measurements does not end with one that fails; the exit code tells. */
+async function attempt(what: string, run: () => Promise<string>): Promise<void> {
+  try {
+    say(`${what}: ${await run()}`);
+  } catch (error) {
+    say(`${what}: not measured: ${String(error)}`);
+    process.exitCode = 1;
+  }
+}
+
 async function sideBySide(contextOf: ContextOf): Promise<void> {
   const pairs = scenarios
     .filter(({ name }) => isChosen(name))
@@ -74,13 +84,15 @@ async function sideBySide(contextOf: ContextOf): Promise<void> {
   for (let run = 1; run <= results.runs; run++) {
     for (const { scenario, proxy } of pairs) {
       const seconds = Math.max(results.seconds, scenario.minSeconds ?? 0);
-      const measurement = await measure(scenario, proxy, contextOf(`${run}-${scenario.name}`), seconds);
-      results.measurements.push(measurement);
-      const { cpu, requestsPerSecond, failed } = measurement;
-      const each = cpu.map(value => value.toFixed(2)).join(' / ');
-      say(
-        `run ${run} ${scenario.name} ${proxy.name}: ${each} µs, ${requestsPerSecond.toFixed(0)}/s, ${failed} failed`,
-      );
+      const what = `run ${run} ${scenario.name} ${proxy.name}`;
+      await attempt(what, async () => {
+        const context = contextOf(`${run}-${scenario.name}`);
+        const measurement = await measure(scenario, proxy, context, { run, seconds });
+        results.measurements.push(measurement);
+        const { cpu, requestsPerSecond, failed } = measurement;
+        const each = cpu.map(value => value.toFixed(2)).join(' / ');
+        return `${each} µs, ${requestsPerSecond.toFixed(0)}/s, ${failed} failed`;
+      });
     }
   }
 }
@@ -89,10 +101,12 @@ async function idleConnections(contextOf: ContextOf): Promise<void> {
   for (const proxy of proxies) {
     if (proxy.missing('mtls') !== null) continue;
     for (const kind of idleKinds(proxy)) {
-      const context = contextOf(`idle-${kind}`);
-      const idle = await measureIdleConnections(proxy, kind, IDLE_CONNECTIONS, context);
-      results.idle.push(idle);
-      say(`idle ${kind} ${proxy.name}: ${idle.without.toFixed(1)} → ${idle.with.toFixed(1)} MiB`);
+      await attempt(`idle ${kind} ${proxy.name}`, async () => {
+        const context = contextOf(`idle-${kind}`);
+        const idle = await measureIdleConnections(proxy, kind, IDLE_CONNECTIONS, context);
+        results.idle.push(idle);
+        return `${idle.without.toFixed(1)} → ${idle.with.toFixed(1)} MiB`;
+      });
     }
   }
 }
@@ -101,8 +115,10 @@ await withBackend(backendListens, async contextOf => {
   await sideBySide(contextOf);
   if (isChosen('idle')) await idleConnections(contextOf);
   if (isChosen('start') && proxies.includes(tulle)) {
-    results.starts = await measureStarts(STARTS, contextOf('start'));
-    say(`start: ${results.starts.map(ms => ms.toFixed(0)).join(' ')} ms`);
+    await attempt('start', async () => {
+      results.starts = await measureStarts(STARTS, contextOf('start'));
+      return `${results.starts.map(ms => ms.toFixed(0)).join(' ')} ms`;
+    });
   }
 });
 process.stdout.write(`${sideBySideReport(results)}\n`);

@@ -3,21 +3,17 @@ import { figure, markdownTable } from './markdown.ts';
 import type { Measurement } from './measurement.ts';
 import type { Scenario } from './scenarios.ts';
 
-/**
- * Quotients of two proxies' figures, run by run: what else the machine did in a run hit both.
- * `all` has the measurements of a scenario in the order of the runs.
- */
+/** Quotients of two proxies' figures in one scenario, run by run: what else the machine did in a run hit both. */
 export function ratios(
   all: readonly Measurement[],
   proxy: string,
   base: string,
   of: (measurement: Measurement) => number,
 ): number[] {
-  const values = (name: string): number[] => all.filter(measurement => measurement.proxy === name).map(of);
-  const divisors = values(base);
-  return values(proxy)
-    .slice(0, divisors.length)
-    .map((value, run) => value / divisors[run]);
+  return all.flatMap(measurement => {
+    const divisor = all.find(({ proxy: name, run }) => name === base && run === measurement.run);
+    return measurement.proxy === proxy && divisor !== undefined ? [of(measurement) / of(divisor)] : [];
+  });
 }
 
 /** One table a scenario; columns per hop where there are two, and for latency where the rate was fixed. */

@@ -2,7 +2,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { backend } from '../addresses.ts';
-import { listening, type Running, start } from '../process.ts';
+import { expectFree, listening, type Running, start } from '../process.ts';
 import { startNginx } from './nginx.ts';
 
 export interface Listen {
@@ -29,6 +29,7 @@ async function startProgram(folder: string, { host, port, protocol }: Listen): P
 /** One nginx for all HTTP listeners, one process for each other. */
 export async function startBackend(folder: string, listens: readonly Listen[]): Promise<Running[]> {
   mkdirSync(folder, { recursive: true });
+  for (const { host, port } of listens) await expectFree(host, port);
   const http = listens.filter(({ protocol }) => protocol === 'http1' || protocol === 'http2');
   const others = listens.filter(listen => !http.includes(listen));
   return Promise.all([

@@ -1,7 +1,7 @@
 /** Starts one process a hop, the one that takes the load first. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { listening, type Running, start } from '../process.ts';
+import { expectFree, listening, type Running, start } from '../process.ts';
 import { type Context, type Hop, hops, type Started, type Way } from './proxy.ts';
 
 /** A proxy that is a program with a configuration file. */
@@ -25,6 +25,7 @@ export async function startHops(program: HopProgram, way: Way, context: Context)
     mkdirSync(folder, { recursive: true });
     const file = join(folder, program.file);
     writeFileSync(file, program.configuration(hop, { ...context, folder }));
+    await expectFree(host, hop.port);
     running.push(start(program.command, program.args(file, folder), join(folder, 'log')));
     await listening(host, hop.port);
   }
