@@ -294,6 +294,7 @@ function splitRoute(
         backendTimeoutMs: 0,
         retry: null,
         cors: null,
+        session: null,
       },
     ],
   };

@@ -161,6 +161,18 @@ export interface Cors {
   readonly maxAgeS: number;
 }
 
+/** How the requests of a client are kept on one endpoint (SessionPersistence, GEP-1619). */
+export interface Session {
+  /** Where the client keeps the token that names its endpoint. */
+  readonly kind: 'cookie' | 'header';
+  /** Of the cookie or the header; '': one is made. */
+  readonly name: string;
+  /** Time from the first request after which a session is over; 0: never. */
+  readonly timeoutMs: number;
+  /** The cookie outlives the browser's session, until the timeout. */
+  readonly permanent: boolean;
+}
+
 export interface RouteRule {
   readonly name: string;
   /** One or more; any of them. */
@@ -173,6 +185,7 @@ export interface RouteRule {
   readonly backendTimeoutMs: number;
   readonly retry: Retry | null;
   readonly cors: Cors | null;
+  readonly session: Session | null;
 }
 
 /**

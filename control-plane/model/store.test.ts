@@ -98,6 +98,7 @@ function route(name: string, parent: string, backend: string, kind: Route['kind'
         backendTimeoutMs: 0,
         retry: null,
         cors: null,
+        session: null,
       },
     ],
     problems: [],

@@ -120,6 +120,7 @@ export function rule(backends: Readonly<Record<string, number>>, fields: Partial
     backendTimeoutMs: 0,
     retry: null,
     cors: null,
+    session: null,
     ...fields,
   };
 }

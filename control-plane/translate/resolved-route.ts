@@ -2,12 +2,12 @@
  * Routes as the writers of all dialects take them: split into single matches, in order of precedence, with backends that
  * are cluster names. Everything in it is valid: no dialect has to check again.
  */
-import type { Cors, FieldEdits, PathRewrite, Retry, Route, RouteMatch } from '../model/model.ts';
+import type { Cors, FieldEdits, PathRewrite, Retry, Route, RouteMatch, Session } from '../model/model.ts';
 
 export interface ResolvedBackend {
   /** '': invalid, its share is answered with 500. */
   readonly cluster: string;
-  /** 1.. */
+  /** 0 for those that only keep the sessions they have. */
   readonly weight: number;
   readonly requestFields: FieldEdits | null;
   readonly responseFields: FieldEdits | null;
@@ -15,7 +15,7 @@ export interface ResolvedBackend {
 
 export interface Forward {
   readonly kind: 'forward';
-  /** At least one. */
+  /** At least one with a weight. */
   readonly backends: readonly ResolvedBackend[];
   readonly pathRewrite: PathRewrite | null;
   /** New authority, or ''. */
@@ -44,8 +44,17 @@ export interface ResolvedRoute {
   readonly attemptTimeoutMs: number;
   readonly retry: Retry | null;
   readonly cors: Cors | null;
+  readonly session: ResolvedSession | null;
   /** `HTTPRoute/<namespace>/<name>/<rule>`, '' for the implicit route. */
   readonly origin: string;
+}
+
+/** A session as clients are told of it. */
+export interface ResolvedSession extends Session {
+  /** Path of the cookie, '' for none. */
+  readonly path: string;
+  /** What tokens are made with: clients of the mesh that have it make the same tokens. */
+  readonly key: string;
 }
 
 /** The routes of one Service port, for clients of one namespace. A request that none of them matches gets 404. */
@@ -54,4 +63,9 @@ export interface RouteSet {
   /** Namespace whose consumer routes these are; null: the producer's, or none. */
   readonly consumer: string | null;
   readonly routes: readonly ResolvedRoute[];
+}
+
+/** Backends that take new requests. */
+export function weighted({ backends }: Forward): readonly ResolvedBackend[] {
+  return backends.filter(({ weight }) => weight > 0);
 }

@@ -11,6 +11,7 @@ import type { ServiceDestination } from './destination.ts';
 import { compareGrpc, compareHttp, type RankedMatch } from './precedence.ts';
 import { expressionsOf, programSize } from './regular-expression.ts';
 import type { Forward, Redirect, ResolvedBackend, ResolvedRoute, RouteSet } from './resolved-route.ts';
+import { resolveSession } from './session.ts';
 
 /** Kinds in order: the first that is attached to a port takes it, and the others do not apply (GEP-1294). */
 const kinds = ['GRPCRoute', 'HTTPRoute', 'TrafficSplit'] as const satisfies readonly Route['kind'][];
@@ -64,6 +65,7 @@ export function implicitRouteTo(cluster: string): ResolvedRoute {
     attemptTimeoutMs: 0,
     retry: null,
     cors: null,
+    session: null,
     origin: '',
   };
 }
@@ -122,16 +124,18 @@ function isUsable(match: RouteMatch): boolean {
 }
 
 function resolve({ route, rule, ruleIndex, match }: RankedMatch): ResolvedRoute {
+  const origin = originOf(route, rule, ruleIndex);
   return {
     match,
-    action: resolveAction(rule.action),
+    action: resolveAction(rule),
     requestFields: rule.requestFields,
     responseFields: rule.responseFields,
     timeoutMs: rule.timeoutMs,
     attemptTimeoutMs: rule.backendTimeoutMs,
     retry: resolveRetry(rule.retry, match),
     cors: rule.cors,
-    origin: originOf(route, rule, ruleIndex),
+    session: resolveSession(route, rule, match, origin),
+    origin,
   };
 }
 
@@ -144,11 +148,11 @@ function originOf(route: Route, rule: RouteRule, index: number): string {
   return `${route.kind}/${key(route.namespace, route.name)}/${rule.name === '' ? index : rule.name}`;
 }
 
-function resolveAction(action: RouteAction): Forward | Redirect {
+function resolveAction({ action, session }: RouteRule): Forward | Redirect {
   if (action.kind === 'redirect') return action;
   return {
     kind: 'forward',
-    backends: resolveBackends(action.backends),
+    backends: resolveBackends(action.backends, session !== null),
     pathRewrite: action.pathRewrite,
     hostRewrite: action.hostRewrite,
     mirrors: action.mirrors.flatMap(({ backend, fraction }) => {
@@ -161,19 +165,20 @@ function resolveAction(action: RouteAction): Forward | Redirect {
 
 type Backends = Extract<RouteAction, { kind: 'forward' }>['backends'];
 
-/** Weight 0 takes no traffic. If nothing is left, every request is answered with 500. */
-function resolveBackends(backends: Backends): ResolvedBackend[] {
-  const weighted = backends
-    .filter(backend => backend.weight > 0)
+/**
+ * Weight 0 takes no traffic, but for sessions that are there. If nothing is left, every other request is answered with 500.
+ */
+function resolveBackends(backends: Backends, withSessions: boolean): ResolvedBackend[] {
+  const resolved = backends
+    .filter(backend => backend.weight > 0 || (withSessions && backend.service !== null))
     .map(backend => ({
       cluster: clusterOf(backend),
       weight: backend.weight,
       requestFields: backend.requestFields,
       responseFields: backend.responseFields,
     }));
-  return weighted.length > 0
-    ? weighted
-    : [{ cluster: '', weight: 1, requestFields: null, responseFields: null }];
+  if (resolved.some(({ weight }) => weight > 0)) return resolved;
+  return [...resolved, { cluster: '', weight: 1, requestFields: null, responseFields: null }];
 }
 
 function clusterOf({ service }: Backends[number]): string {

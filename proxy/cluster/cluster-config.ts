@@ -58,6 +58,22 @@ export interface RetryBudgetConfig {
 /** How bytes travel to an endpoint that is not meshed, or to the application behind the mesh hop. */
 export type UpstreamProtocol = 'http1' | 'http2' | 'opaque';
 
+/** How the requests of a client are kept on one endpoint (GEP-1619). */
+export interface SessionConfig {
+  /** Where the client keeps the token that names its endpoint. */
+  readonly kind: 'cookie' | 'header';
+  /** Of the cookie, or of the header in lower case. */
+  readonly name: string;
+  /** Path of the cookie, '' for none. */
+  readonly path: string;
+  /** Time from the first request after which a session is over; 0: never. */
+  readonly timeoutMs: number;
+  /** The cookie outlives the browser's session, until the timeout. */
+  readonly permanent: boolean;
+  /** What tokens are made with. */
+  readonly key: string;
+}
+
 export interface ClusterConfig {
   readonly name: string;
   readonly version: string;
@@ -72,6 +88,8 @@ export interface ClusterConfig {
   readonly maxConnections: number;
   /** Requests in flight; 0: no limit. */
   readonly maxRequests: number;
+  /** For rules that have none of their own. */
+  readonly session: SessionConfig | null;
 }
 
 export interface EndpointsConfig {

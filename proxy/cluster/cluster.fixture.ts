@@ -30,6 +30,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     retryBudget: { fraction: 0.2, min: 3 },
     maxConnections: 0,
     maxRequests: 0,
+    session: null,
     ...overrides,
   };
 }

@@ -90,6 +90,10 @@ export class Exchange implements RequestReceiver, TimerOwner {
   /** Of {@link route}, if it forwards. */
   forwardRoute: ForwardRoute | null = null;
   backend: Backend | null = null;
+  /** The endpoint of the client's session, if it has one that is still there. */
+  sessionEndpoint: Endpoint | null = null;
+  /** {@link sessionEndpoint} is to be used. */
+  #stays = false;
   /** Of the route's CORS policy; applied to every answer, the proxy's own as well. */
   answerEdits: FieldEdits | null = null;
   attempt: Attempt | null = null;
@@ -160,6 +164,12 @@ export class Exchange implements RequestReceiver, TimerOwner {
 
   // ---- Routing: the direction calls one of these, once.
 
+  /** Before {@link forward}: the request belongs to a session of this endpoint of the cluster. */
+  stayAt(endpoint: Endpoint): void {
+    this.sessionEndpoint = endpoint;
+    this.#stays = true;
+  }
+
   /** Sends the request to the cluster. */
   forward(cluster: Cluster, route: ForwardRoute | null, backend: Backend | null): void {
     if (this.state !== 'routing') return;
@@ -207,7 +217,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
     const { clock, random } = this.context;
     const cluster = this.cluster as Cluster;
     const now = clock.now();
-    const endpoint = cluster.pick(this.#tried, random, now);
+    const endpoint = this.#endpointOfSession(now) ?? cluster.pick(this.#tried, random, now);
     if (endpoint === null) return this.#noEndpoint(cluster, now);
     this.attempts++;
     const attempt = new Attempt(this, cluster, endpoint, this.#retryTaken);
@@ -232,6 +242,12 @@ export class Exchange implements RequestReceiver, TimerOwner {
   /** A server without extended CONNECT, or without HTTP/2, may take the tunnel in HTTP/1.1, as all did before RFC 8441. */
   #connectInHttp1(attempt: Attempt): void {
     this.#connect(attempt, 'http1', this.context.clock.now());
+  }
+
+  /** null without a session, and where its endpoint is gone or fails: another one takes over. */
+  #endpointOfSession(now: number): Endpoint | null {
+    const endpoint = this.#stays ? this.sessionEndpoint : null;
+    return endpoint === null || endpoint.removed || endpoint.ejectedUntil > now ? null : endpoint;
   }
 
   #noEndpoint(cluster: Cluster, now: number): void {
@@ -328,6 +344,8 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.#retryTaken = true;
     if (this.#tried === NONE) this.#tried = [];
     this.#tried.push(attempt.endpoint);
+    // An endpoint that answers keeps its sessions; one that does not has lost them.
+    if (reason === 'refused' || reason === 'connect-failed' || reason === 'reset') this.#stays = false;
     const unseen = reason === 'refused' || reason === 'connect-failed' || unread;
     const elsewhere = unseen && this.#tried.length < cluster.endpoints.length;
     this.#wait(retryDelay(retry, this.attempts - 1, elsewhere, retryAfter, random), now);

@@ -24,6 +24,7 @@ export function fixedCluster(
     retryBudget: { fraction: 0.2, min: 3 },
     maxConnections: 0,
     maxRequests: 0,
+    session: null,
   });
   cluster.updateEndpoints({
     name,

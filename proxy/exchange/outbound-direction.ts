@@ -10,6 +10,7 @@ import { rewritePath } from '../route/path-rewrite.ts';
 import { pickBackend } from '../route/pick-backend.ts';
 import { redirectLocation } from '../route/redirect.ts';
 import type { ForwardRoute, RouteTable } from '../route/route-table.ts';
+import { findSession, keepSession, sessionOf } from '../route/session.ts';
 import type { EdgeSeries } from '../telemetry/edge-series.ts';
 import type { HttpTransportKind } from '../upstream/endpoint-pools.ts';
 import { type OwnEdges, UNKNOWN_SERVICE } from './edges.ts';
@@ -132,12 +133,14 @@ export class OutboundDirection implements Direction {
 
   #forward(exchange: Exchange, route: ForwardRoute): void {
     const { head } = exchange;
-    const backend = pickBackend(route, this.#options.random());
+    const session = findSession(route, head, exchange.context.clock);
+    const backend = session === null ? pickBackend(route, this.#options.random()) : session.backend;
     if (backend === null || backend.cluster === null) return exchange.fail('INVALID_BACKEND');
     if (route.requestFields !== null) editRequest(head, route.requestFields);
     if (backend.requestFields !== null) editRequest(head, backend.requestFields);
     if (route.pathRewrite !== null) head.path = rewritePath(route.pathRewrite, head.path);
     if (route.hostRewrite !== '') head.authority = route.hostRewrite;
+    if (session !== null) exchange.stayAt(session.endpoint);
     exchange.forward(backend.cluster, route, backend);
   }
 
@@ -155,7 +158,14 @@ export class OutboundDirection implements Direction {
     if (exchange.head.version !== 20) fields.push(versionField, '1.1');
   }
 
-  editResponse(_exchange: Exchange, _head: ResponseHead): void {}
+  /** A client whose session has found its endpoint has what it needs. */
+  editResponse(exchange: Exchange, head: ResponseHead): void {
+    const { forwardRoute, backend, attempt } = exchange;
+    if (forwardRoute === null || backend === null || attempt === null) return;
+    const session = sessionOf(forwardRoute, backend);
+    if (session === null || attempt.endpoint === exchange.sessionEndpoint) return;
+    keepSession(session, backend, attempt.endpoint, head.fields, exchange.context.clock.unix());
+  }
 
   series(exchange: Exchange, endpoint: Endpoint | null): EdgeSeries {
     const destination = exchange.note as Destination | null;

@@ -3,6 +3,8 @@
  * `route-table.ts` turns it into what the data path uses.
  */
 
+import type { SessionConfig } from '../cluster/cluster-config.ts';
+
 /** Edits of field lines; names are lower-case. Order of application: remove, set, add (GEP: acts on distinct names). */
 export interface FieldEdits {
   readonly set: readonly (readonly [name: string, value: string])[];
@@ -119,6 +121,7 @@ export interface RouteConfig {
   readonly requestFields: FieldEdits | null;
   readonly responseFields: FieldEdits | null;
   readonly cors: CorsConfig | null;
+  readonly session: SessionConfig | null;
   /** `HTTPRoute/<namespace>/<name>/<rule>` for logs and metrics, '' for the implicit route. */
   readonly origin: string;
 }

@@ -1,4 +1,5 @@
 import type { Cluster } from '../cluster/cluster.ts';
+import type { SessionConfig } from '../cluster/cluster-config.ts';
 import { type CorsPolicy, compileCors } from './cors.ts';
 import { insertPath, PathNode } from './path-tree.ts';
 import { compileConditions, type RequestConditions } from './request-conditions.ts';
@@ -12,6 +13,7 @@ import type {
   RouteConfig,
   RoutesConfig,
 } from './route-config.ts';
+import { SessionTokens } from './session-tokens.ts';
 import { toWire } from './wire-text.ts';
 
 /** A share of the traffic of a route. */
@@ -23,6 +25,8 @@ export interface Backend {
   readonly weight: number;
   readonly requestFields: FieldEdits | null;
   readonly responseFields: FieldEdits | null;
+  /** null if the backend is invalid. */
+  readonly tokens: SessionTokens | null;
 }
 
 export interface Mirror {
@@ -53,6 +57,8 @@ export interface ForwardRoute extends RouteBase {
   /** 0 for none. */
   readonly timeoutMs: number;
   readonly retry: RetryConfig | null;
+  /** Goes before that of a cluster. */
+  readonly session: SessionConfig | null;
 }
 
 export interface RedirectRoute extends RouteBase {
@@ -130,7 +136,7 @@ function compileRoute(route: RouteConfig, index: number, cluster: (name: string)
   };
   switch (action.kind) {
     case 'forward':
-      return { kind: 'forward', ...base, ...compileForward(action, cluster) };
+      return { kind: 'forward', ...base, ...compileForward(route, action, cluster) };
     case 'redirect':
       return { kind: 'redirect', ...base, redirect: action };
     case 'direct':
@@ -139,16 +145,21 @@ function compileRoute(route: RouteConfig, index: number, cluster: (name: string)
 }
 
 function compileForward(
+  { origin, session }: RouteConfig,
   action: ForwardConfig,
   cluster: (name: string) => Cluster | null,
 ): Omit<ForwardRoute, keyof RouteBase | 'kind'> {
-  const backends = action.backends.map(backend => ({
-    name: backend.cluster,
-    cluster: backend.cluster === '' ? null : cluster(backend.cluster),
-    weight: backend.weight,
-    requestFields: compileEdits(backend.requestFields),
-    responseFields: compileEdits(backend.responseFields),
-  }));
+  const backends = action.backends.map(backend => {
+    const live = backend.cluster === '' ? null : cluster(backend.cluster);
+    return {
+      name: backend.cluster,
+      cluster: live,
+      weight: backend.weight,
+      requestFields: compileEdits(backend.requestFields),
+      responseFields: compileEdits(backend.responseFields),
+      tokens: live === null ? null : new SessionTokens(live, origin),
+    };
+  });
   const mirrors: Mirror[] = [];
   for (const mirror of action.mirrors) {
     // A mirror that is invalid must not fail the request (GEP-3171).
@@ -163,6 +174,7 @@ function compileForward(
     hostRewrite: toWire(action.hostRewrite).toLowerCase(),
     timeoutMs: action.timeoutMs,
     retry: action.retry,
+    session,
   };
 }
 

@@ -33,6 +33,7 @@ export function route(match: Partial<RouteMatchConfig>, overrides: Partial<Route
     requestFields: null,
     responseFields: null,
     cors: null,
+    session: null,
     origin: '',
     ...overrides,
   };

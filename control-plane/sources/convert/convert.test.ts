@@ -371,6 +371,7 @@ test('an HTTPRoute with everything in its place', () => {
         timeoutMs: 61_500,
         backendTimeoutMs: 2000,
         cors: null,
+        session: null,
         retry: {
           attempts: 3,
           statuses: [500, 503],

@@ -6,6 +6,7 @@ import { brokenBackend, readBackends } from './route-backend.ts';
 import { type Filters, readFilters } from './route-filter.ts';
 import { readParents } from './route-parent.ts';
 import { type RouteRetry, readRetry, readRouteRetry } from './route-retry.ts';
+import { readSession } from './session-persistence.ts';
 
 /** Every gRPC call is a POST. */
 const CALLS = { anyMethod: true };
@@ -109,6 +110,7 @@ function readRule(
     backendTimeoutMs,
     retry: readRetry(known.retry, `${path}.retry`, ofRoute, problems),
     cors: filters.cors,
+    session: readSession(item.sessionPersistence, `${path}.sessionPersistence`, problems),
   };
 }
 

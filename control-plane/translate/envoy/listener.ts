@@ -6,6 +6,7 @@ import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import type { Client } from '../client.ts';
 import { corsFilter } from '../cors-wire.ts';
 import { overAds, routerFilter } from '../wire.ts';
+import { sessionFilter } from './session.ts';
 
 /** Name of Envoy's Listener and of its RouteConfiguration. */
 export const outbound = 'outbound';
@@ -15,7 +16,7 @@ export function outboundListener(address: Client['outbound']): DeepPartial<Liste
   const manager = pack(HttpConnectionManager, {
     statPrefix: outbound,
     routeSpecifier: { $case: 'rds', value: { routeConfigName: outbound, configSource: overAds } },
-    httpFilters: [corsFilter(), routerFilter()],
+    httpFilters: [corsFilter(), sessionFilter(), routerFilter()],
     upgradeConfigs: [{ upgradeType: 'websocket' }],
     // A stream may be silent for as long as it likes: timeouts are the routes' (Envoy's default is 5 minutes).
     streamIdleTimeout: durationOf(0),

@@ -16,7 +16,7 @@ import type { FieldEdits } from '../../model/model.ts';
 import { typedCors } from '../cors-wire.ts';
 import { defaults } from '../defaults.ts';
 import { expressionsOf, programSize } from '../regular-expression.ts';
-import type { Forward, ResolvedBackend, ResolvedRoute } from '../resolved-route.ts';
+import { type Forward, type ResolvedBackend, type ResolvedRoute, weighted } from '../resolved-route.ts';
 import {
   fractionOf,
   headerMatcher,
@@ -26,6 +26,7 @@ import {
   retryBackOff,
 } from '../wire.ts';
 import { redirect, rewriteAction } from './rewrite.ts';
+import { typedSession } from './session.ts';
 
 /** Cluster that never exists: Envoy answers with `cluster_not_found_response_code`. */
 const invalidBackend = 'invalid-backend';
@@ -45,7 +46,7 @@ export function writeRoutes(route: ResolvedRoute, servicePort: number): DeepPart
       { ...common(route), action: { $case: 'redirect', value: redirect(action, match.path, servicePort) } },
     ];
   }
-  if (action.backends.every(({ cluster }) => cluster === '')) {
+  if (weighted(action).every(({ cluster }) => cluster === '')) {
     return [{ ...common(route), action: { $case: 'directResponse', value: { status: 500 } } }];
   }
   const forward = (withRetry: boolean): DeepPartial<Route> => ({
@@ -87,7 +88,7 @@ function common(route: ResolvedRoute): DeepPartial<Route> {
   return {
     name: route.origin,
     match: writeMatch(route.match),
-    typedPerFilterConfig: typedCors(route.cors),
+    typedPerFilterConfig: { ...typedCors(route.cors), ...typedSession(route) },
     ...requestEdits(route.requestFields),
     ...responseEdits(route.responseFields),
   };
@@ -114,7 +115,7 @@ function writePath({
 function writeForward(route: ResolvedRoute, action: Forward, withRetry: boolean): DeepPartial<RouteAction> {
   const host = action.hostRewrite === '' ? hostSet(route.requestFields) : action.hostRewrite;
   return {
-    clusterSpecifier: { $case: 'weightedClusters', value: { clusters: action.backends.map(writeBackend) } },
+    clusterSpecifier: { $case: 'weightedClusters', value: { clusters: weighted(action).map(writeBackend) } },
     clusterNotFoundResponseCode: 'INTERNAL_SERVER_ERROR',
     ...rewriteAction(action.pathRewrite, route.match.path),
     ...(host === '' ? {} : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral' as const, value: host } }),

@@ -9,7 +9,7 @@ import type {
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import { key } from '../../model/model.ts';
 import type { MeshReader } from '../mesh-reader.ts';
-import type { Forward, ResolvedRoute } from '../resolved-route.ts';
+import { type Forward, type ResolvedRoute, weighted } from '../resolved-route.ts';
 import { parseRouteName } from '../resource-name.ts';
 import { routesByName } from '../routes-by-name.ts';
 import { authority, serviceNames } from '../service-names.ts';
@@ -75,7 +75,7 @@ function writeForward(route: ResolvedRoute, action: Forward): DeepPartial<RouteA
     clusterSpecifier: {
       $case: 'weightedClusters',
       value: {
-        clusters: action.backends.map(({ cluster, weight }) => ({
+        clusters: weighted(action).map(({ cluster, weight }) => ({
           name: cluster === '' ? invalidBackend : cluster,
           weight,
         })),

@@ -15,6 +15,7 @@ import type { MeshReader } from '../mesh-reader.ts';
 import type { Forward, Redirect, ResolvedBackend, ResolvedRoute } from '../resolved-route.ts';
 import { redirectCode, wholePathRewrite } from '../route-wire.ts';
 import { routesByName } from '../routes-by-name.ts';
+import { sessionMetadata } from '../session.ts';
 import {
   fractionOf,
   headerMatcher,
@@ -37,15 +38,15 @@ export function routes(reader: MeshReader, name: string): DeepPartial<RouteConfi
 }
 
 function writeRoute(route: ResolvedRoute): DeepPartial<Route> {
-  const metadata: Record<string, string> = { origin: route.origin };
-  if (route.retry?.anyMethod === true) metadata.retry_any_method = 'true';
+  const anyMethod = route.retry?.anyMethod === true ? { retry_any_method: 'true' } : {};
+  const metadata = { origin: route.origin, ...sessionMetadata(route.session) };
   return {
     match: writeMatch(route),
     action:
       route.action.kind === 'forward'
         ? { $case: 'route', value: writeForward(route, route.action) }
         : { $case: 'redirect', value: writeRedirect(route.action) },
-    metadata: tulleMetadata(metadata),
+    metadata: tulleMetadata({ ...metadata, ...anyMethod }),
     typedPerFilterConfig: typedCors(route.cors),
     requestHeadersToAdd: headersToAdd(route.requestFields),
     requestHeadersToRemove: headersToRemove(route.requestFields),

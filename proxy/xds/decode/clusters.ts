@@ -17,6 +17,7 @@ import type {
 import { type Decoded, decodeMessage, Problems } from './decoded.ts';
 import { readDuration } from './duration.ts';
 import { MetadataReader } from './metadata.ts';
+import { readSession } from './session.ts';
 
 const UPSTREAM_PROTOCOLS: readonly ClusterConfig['protocol'][] = ['auto', 'http1', 'http2'];
 const POLICIES: readonly BalancingPolicy[] = ['peak-ewma', 'least-request', 'round-robin', 'random'];
@@ -65,6 +66,7 @@ export function decodeCluster(bytes: Uint8Array, name: string, version: string):
     },
     maxConnections: limits?.maxConnections ?? 0,
     maxRequests: limits?.maxRequests ?? 0,
+    session: readSession(metadata),
   });
 }
 

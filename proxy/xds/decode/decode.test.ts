@@ -42,6 +42,25 @@ const anyPath: DeepPartial<Route>['match'] = { pathSpecifier: { $case: 'prefix',
 
 const corsPolicy = (policy: DeepPartial<CorsPolicy>) => ({ [corsFilterName]: pack(CorsPolicy, policy) });
 
+test('a session is in the metadata of a route or of a cluster', () => {
+  const session = {
+    session_kind: 'cookie',
+    session_name: 's',
+    session_path: '/a',
+    session_timeout_ms: '1500',
+    session_permanent: 'true',
+    session_key: 'k',
+  };
+  const metadata = tulle(session);
+  const expected = { kind: 'cookie', name: 's', path: '/a', timeoutMs: 1500, permanent: true, key: 'k' };
+  expect(value(routes({ match: anyPath, action: to('c'), metadata })).routes[0].session).toEqual(expected);
+  const wrong = tulle({ ...session, session_kind: 'query', session_timeout_ms: '-1' });
+  expect(reasons(routes({ match: anyPath, action: to('c'), metadata: wrong }))).toEqual([
+    'routes[0].metadata["tulle.dev"].session_kind is "query"; use one of cookie, header',
+    'routes[0].metadata["tulle.dev"].session_timeout_ms is "-1"; use digits',
+  ]);
+});
+
 test('a route has the CORS policy of its filter', () => {
   const typedPerFilterConfig = corsPolicy({
     allowOriginStringMatch: [
@@ -178,6 +197,7 @@ test('a route has all that the data path needs of it', () => {
       requestFields: { set: [['x-set', 's']], add: [['x-add', 'a']], remove: [] },
       responseFields: null,
       cors: null,
+      session: null,
       origin: 'HTTPRoute/shop/r/0',
     },
   ]);
@@ -404,6 +424,7 @@ test('a cluster has the defaults of the design where it says nothing', () => {
     retryBudget: { fraction: 0.2, min: 3 },
     maxConnections: 0,
     maxRequests: 0,
+    session: null,
   });
 });
 

@@ -27,6 +27,14 @@ export class MetadataReader {
     return '';
   }
 
+  /** A number from 0, which is also what a missing one is. */
+  number(name: string): number {
+    const value = this.text(name);
+    if (value === '' || /^\d{1,15}$/.test(value)) return Number(value);
+    this.#problems.add(`${this.#at}.${name}`, value, 'use digits');
+    return 0;
+  }
+
   /** One of a set; `fallback` for '' if there is one. */
   choice<T extends string>(name: string, choices: readonly T[], fallback?: T): T {
     const value = this.text(name);

@@ -22,6 +22,7 @@ import { readEdits } from './field-edits.ts';
 import { MetadataReader } from './metadata.ts';
 import { readRetry } from './retry.ts';
 import { readMatch } from './route-match.ts';
+import { readSession } from './session.ts';
 
 /** Requests wait no longer than this where the route says nothing (Envoy's default). */
 const DEFAULT_TIMEOUT_MS = 15_000;
@@ -85,6 +86,7 @@ function readRoute(route: Route, at: string, problems: Problems): RouteConfig {
       problems,
     ),
     cors: readCors(route.typedPerFilterConfig, `${at}.typed_per_filter_config`, problems),
+    session: readSession(metadata),
     origin: metadata.text('origin'),
   };
 }

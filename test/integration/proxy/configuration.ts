@@ -47,6 +47,7 @@ const CLUSTER: Omit<ClusterConfig, 'name' | 'service'> = {
   retryBudget: { fraction: 0.2, min: 10 },
   maxConnections: 0,
   maxRequests: 0,
+  session: null,
 };
 
 export function endpoint(port: number, options: Partial<EndpointConfig> = {}): EndpointConfig {
@@ -96,6 +97,7 @@ export function forward(backends: readonly string[], options: Partial<ForwardCon
     requestFields: null,
     responseFields: null,
     cors: null,
+    session: null,
     origin: 'HTTPRoute/shop/test/0',
   };
 }

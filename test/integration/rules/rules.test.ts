@@ -2,6 +2,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { corsCases } from './cors.cases.ts';
 import { retryCases } from './retry.cases.ts';
+import { sessionCases } from './session.cases.ts';
 import { type RulesWorld, startRulesWorld } from './world.ts';
 
 let world: RulesWorld;
@@ -12,3 +13,4 @@ afterAll(() => world?.stop());
 
 corsCases(() => world);
 retryCases(() => world);
+sessionCases(() => world);

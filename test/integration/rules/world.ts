@@ -52,7 +52,7 @@ export interface RulesWorld {
   stop(): Promise<void>;
 }
 
-const GENEROUS_MS = 60_000;
+const GENEROUS_MS = 25_000;
 
 /** An HTTPRoute on Service `echo` with these rules, as YAML. */
 export function echoRoute(rules: string, metadata = 'name: rules'): string {
@@ -152,7 +152,12 @@ class Rules implements RulesWorld {
     renameSync(file, join(this.#directory, 'manifests', 'rules.yaml'));
     for (const { name, call } of this.callers) {
       const status = async () => (await call({ path: mark }).catch(() => null))?.status;
-      await expect.poll(status, { timeout: GENEROUS_MS, message: `${name} goes by the rules` }).toBe(308);
+      await expect
+        .poll(status, { timeout: GENEROUS_MS, message: `${name} goes by the rules` })
+        .toBe(308)
+        .catch(async (cause: unknown) => {
+          throw new Error(`problems: ${(await this.problems()).join('\n')}`, { cause });
+        });
     }
     this.handler = answerWithPod;
     this.seen.length = 0;
