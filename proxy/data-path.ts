@@ -3,7 +3,7 @@ import type { Clock } from '../runtime/clock.ts';
 import type { Logger } from '../runtime/log.ts';
 import type { InboundState } from './cluster/destination.ts';
 import { type ProxyLimits, proxyLimits } from './config/proxy-limits.ts';
-import { BlockPool } from './exchange/block-pool.ts';
+import type { BlockPool } from './exchange/block-pool.ts';
 import { OwnEdges } from './exchange/edges.ts';
 import { TimerWheel } from './exchange/timer-wheel.ts';
 import { Http1ClientConnection } from './http1/client-connection.ts';
@@ -117,7 +117,7 @@ export function createDataPath(options: DataPathOptions): DataPath {
     refusalLog,
     serverCodecs: { http1, limits, workspace, observer: observer('client'), clock: now },
     edges: new OwnEdges(metrics, inbound, identity),
-    blocks: new BlockPool(),
+    blocks: workspace.blocks,
     upstream: fallback =>
       new Upstream({ transport, identity, wheel, clock, onDistrust }, clientCodecs, fallback),
   };

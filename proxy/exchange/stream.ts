@@ -12,18 +12,13 @@
  *  - Calls never re-enter: a codec never calls a receiver from inside a method that the receiver
  *    is calling on it, except where a comment says so. Failures are reported later in the same
  *    turn or through the next receive.
- *  - Body chunks shorter than {@link BORROWED_BELOW} bytes are valid only until the callback
- *    returns: who keeps one copies it. That is every chunk that comes from a read. Longer ones belong to the receiver and
- *    never change.
+ *  - Body chunks are lent: they are valid only until the call returns, and who keeps one copies it.
  *  - After `end` (or trailers) in a direction nothing more comes in that direction. After a reset
  *    nothing more comes at all, and calls on the stream are ignored.
  *  - Flow control: who receives n body bytes calls `consumed(n)` on the sending object of the same
  *    side when the bytes have been passed on. A `false` from `data()` asks the caller to withhold
  *    `consumed` until `onWritable`; it may still send what it has already received.
  */
-
-/** Body chunks shorter than this many bytes are only lent to the callback that receives them: one more than a read takes. */
-export const BORROWED_BELOW = 65_537;
 
 /**
  * Field lines in the order received, flat: name, value, name, value, ...

@@ -1,10 +1,6 @@
 /** A request and its response on an {@link Http2ClientConnection}. */
-import {
-  BORROWED_BELOW,
-  type ClientStream,
-  type ResetReason,
-  type ResponseReceiver,
-} from '../exchange/stream.ts';
+import { BLOCK_BYTES } from '../exchange/block-pool.ts';
+import type { ClientStream, ResetReason, ResponseReceiver } from '../exchange/stream.ts';
 import { ByteQueue } from './byte-queue.ts';
 import { CANCEL, PROTOCOL_ERROR, resetReasonOf, STREAM_CLOSED } from './error-code.ts';
 import { type HeaderBlock, oversizeLimit, trailerFault } from './header-block.ts';
@@ -41,7 +37,7 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
   override data(chunk: Buffer, end: boolean): boolean {
     if (this.#method !== 'CONNECT' || this.headReceived) return super.data(chunk, end);
     // The sender's window bounds it: what is kept is not consumed.
-    if (chunk.length > 0) (this.#early ??= new ByteQueue()).push(chunk);
+    if (chunk.length > 0) (this.#early ??= new ByteQueue(this.mux.blocks)).push(chunk);
     if (end) this.#earlyEnd = true;
     return false;
   }
@@ -50,7 +46,8 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     const early = this.#early;
     this.#early = null;
     let room = true;
-    while (early !== null && early.length > 0) room = super.data(early.take(BORROWED_BELOW - 1), false);
+    while (early !== null && early.length > 0) room = super.data(early.take(BLOCK_BYTES), false);
+    early?.clear();
     if (this.#earlyEnd) super.data(EMPTY, true);
     else if (room && early !== null) this.deliverWritable();
   }

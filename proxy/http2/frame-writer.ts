@@ -26,6 +26,10 @@ export class FrameWriter {
   maxFrameBytes = DEFAULT_FRAME_BYTES;
   readonly #output: Output;
   readonly #encoder: HpackEncoder;
+  /** The DATA frame written last: its stream, and where in the byte stream it begins and ends. */
+  #dataStream = 0;
+  #dataStart = 0;
+  #dataEnd = -1;
 
   constructor(output: Output, encoder: HpackEncoder) {
     this.#output = output;
@@ -64,13 +68,36 @@ export class FrameWriter {
     this.endHeaders(start, streamId, endStream);
   }
 
-  /** One DATA frame; `chunk` fits the peer's frame size and the windows. Long chunks are passed on, not copied. */
+  /**
+   * DATA; `chunk` fits the peer's frame size and the windows. What follows on DATA of the same stream in the same turn makes
+   * that frame longer: pieces as small as a message or as a read would cost the peer a frame each.
+   */
   data(streamId: number, chunk: Buffer, endStream: boolean): void {
     const output = this.#output;
-    output.ensure(FRAME_HEADER_BYTES + (chunk.length < 4096 ? chunk.length : 0));
-    this.#header(output.end, chunk.length, DATA, endStream ? END_STREAM : 0, streamId);
-    output.end += FRAME_HEADER_BYTES;
+    let length = chunk.length;
+    if (this.#mayGrow(streamId, length)) {
+      length += this.#dataEnd - this.#dataStart - FRAME_HEADER_BYTES;
+    } else {
+      output.ensure(FRAME_HEADER_BYTES + (length < 4096 ? length : 0));
+      this.#dataStream = streamId;
+      this.#dataStart = output.position;
+      output.end += FRAME_HEADER_BYTES;
+    }
+    const flags = endStream ? END_STREAM : 0;
+    this.#header(this.#dataStart - output.written, length, DATA, flags, streamId);
     if (chunk.length > 0) output.chunk(chunk);
+    this.#dataEnd = output.position;
+  }
+
+  /** Whether the last thing in the output is DATA of the stream that has room for more. */
+  #mayGrow(streamId: number, octets: number): boolean {
+    const { position, written } = this.#output;
+    return (
+      position === this.#dataEnd &&
+      streamId === this.#dataStream &&
+      this.#dataStart >= written &&
+      position - this.#dataStart - FRAME_HEADER_BYTES + octets <= this.maxFrameBytes
+    );
   }
 
   reset(streamId: number, code: number): void {

@@ -6,6 +6,7 @@
  *     awaiting-settings, open ── error (GOAWAY), receiveEnd, last stream of a drain ──→ closing: FIN is sent, input is ignored
  *     any ── the transport is gone ──→ closed
  */
+import type { BlockPool } from '../exchange/block-pool.ts';
 import type { ResetReason } from '../exchange/stream.ts';
 import type { Output } from '../transport/output.ts';
 import type { Transport } from '../transport/transport.ts';
@@ -75,6 +76,8 @@ export class Multiplexer {
   readonly limits: Readonly<Http2Limits>;
   readonly observer: Http2Observer;
   readonly keepalive: Keepalive;
+  /** Memory for bodies that wait. */
+  readonly blocks: BlockPool;
   /** Streams that we reset lately. */
   readonly resetIds = new RecentIds();
 
@@ -98,6 +101,7 @@ export class Multiplexer {
     this.clock = options.clock;
     this.limits = limits;
     this.observer = options.observer;
+    this.blocks = workspace.blocks;
     this.output = transport.output;
     this.now = options.clock();
     this.idleSince = this.now;

@@ -33,23 +33,22 @@ export class SendScheduler {
 
   /** @returns false if something of the stream waits now */
   send(stream: Http2Stream, chunk: Buffer, end: boolean): boolean {
-    const { length } = chunk;
     if (stream.queue !== null && stream.queue.length > 0) return this.#enqueue(stream, chunk, end);
-    if (length <= this.#writer.maxFrameBytes && this.#fits(stream, length)) {
-      this.#write(stream, chunk, end);
-      return true;
-    }
+    const { length } = chunk;
     if (length === 0) {
       if (end) this.#write(stream, chunk, true);
       return true;
     }
-    this.#enqueue(stream, chunk, end);
-    this.#drainOne(stream);
-    if (stream.queue === null || stream.queue.length === 0) {
-      stream.blocked = false;
-      return true;
+    // Without a turn for other streams: they are in the ring because they cannot send.
+    let sent = 0;
+    while (sent < length) {
+      const size = Math.min(length - sent, this.#most(stream));
+      if (size <= 0 || !this.#output.writable) break;
+      const part = size === length ? chunk : chunk.subarray(sent, sent + size);
+      sent += size;
+      this.#write(stream, part, end && sent === length);
     }
-    return false;
+    return sent === length || this.#enqueue(stream, sent === 0 ? chunk : chunk.subarray(sent), end);
   }
 
   sendTrailers(stream: Http2Stream, fields: FieldLines): void {
@@ -79,18 +78,20 @@ export class SendScheduler {
   /** The stream is closed: what it has queued is dropped. */
   remove(stream: Http2Stream): void {
     this.#unlink(stream);
+    stream.queue?.clear();
     stream.queue = null;
     stream.queuedTrailers = null;
     stream.queuedEnd = false;
     stream.blocked = false;
   }
 
-  #fits(stream: Http2Stream, length: number): boolean {
-    return length <= stream.sendWindow && length <= this.window && this.#output.writable;
+  /** Octets that the next frame of the stream may have. */
+  #most(stream: Http2Stream): number {
+    return Math.min(this.window, stream.sendWindow, this.#writer.maxFrameBytes);
   }
 
   #enqueue(stream: Http2Stream, chunk: Buffer, end: boolean): false {
-    stream.queue ??= new ByteQueue();
+    stream.queue ??= new ByteQueue(this.#mux.blocks);
     if (stream.queue.length === 0) stream.sentAt = this.#mux.now;
     if (chunk.length > 0) stream.queue.push(chunk);
     if (end) stream.queuedEnd = true;
@@ -99,20 +100,15 @@ export class SendScheduler {
     return false;
   }
 
-  /** Sends what one stream may, without a turn for others: they are in the ring because they cannot. */
-  #drainOne(stream: Http2Stream): void {
-    while (stream.ready && this.window > 0 && this.#output.writable) this.#sendQueued(stream);
-  }
-
   /** One frame from the queue. */
   #sendQueued(stream: Http2Stream): void {
     const queue = stream.queue!;
-    const most = Math.min(this.window, stream.sendWindow, this.#writer.maxFrameBytes, QUANTUM_BYTES);
-    const chunk = queue.take(most);
+    const chunk = queue.take(Math.min(this.#most(stream), QUANTUM_BYTES));
     const last = queue.length === 0;
     if (last || stream.sendWindow === chunk.length) this.#unlink(stream);
     const { queuedTrailers } = stream;
     this.#write(stream, chunk, last && stream.queuedEnd);
+    if (last) queue.clear();
     if (last && queuedTrailers !== null) this.#writeTrailers(stream, queuedTrailers);
   }
 

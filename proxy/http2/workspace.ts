@@ -1,4 +1,5 @@
-/** Memory that all connections of a process share, because none of it is held across callbacks. */
+/** Memory that all connections of a process share. */
+import { BlockPool } from '../exchange/block-pool.ts';
 import { HeaderBlock } from './header-block.ts';
 import { SensitiveNames } from './hpack/sensitive-names.ts';
 import { StringCache } from './hpack/string-cache.ts';
@@ -7,5 +8,8 @@ import { StringCache } from './hpack/string-cache.ts';
 export class Http2Workspace {
   readonly strings = new StringCache();
   readonly sensitive = new SensitiveNames();
+  /** Bodies that wait. */
+  readonly blocks = new BlockPool();
+  /** The header block that is being read. */
   readonly block = new HeaderBlock(this.sensitive);
 }

@@ -5,6 +5,7 @@ import { FlushQueue, Output, type OutputSink } from './output.ts';
 class Sink implements OutputSink {
   readonly writes: string[] = [];
   retained = false;
+  takesAtOnce = false;
   held = 0;
   blocked = false;
 
@@ -26,12 +27,49 @@ test('what a turn writes leaves as one write, in order', async () => {
   const output = new Output(sink, new FlushQueue());
   output.text('head ');
   output.chunk(Buffer.from('body '));
-  output.chunk(Buffer.alloc(100_000, 'x'));
+  output.chunk(Buffer.alloc(50_000, 'x'));
   output.text(' end');
   expect(sink.writes).toEqual([]);
   await turn();
-  expect(sink.writes).toEqual([`head body ${'x'.repeat(100_000)} end`]);
-  expect([output.written, output.delivered, output.position]).toEqual([100_014, 100_014, 100_014]);
+  expect(sink.writes).toEqual([`head body ${'x'.repeat(50_000)} end`]);
+  expect([output.written, output.delivered, output.position]).toEqual([50_014, 50_014, 50_014]);
+});
+
+test('so much that waiting gains nothing leaves at once, and what comes of it is told at the end of the turn', async () => {
+  const sink = new Sink();
+  const output = new Output(sink, new FlushQueue());
+  let progress = 0;
+  output.onProgress = () => progress++;
+  output.text('head ');
+  output.chunk(Buffer.alloc(65_536, 'x'));
+  output.text(' end');
+  expect(sink.writes).toEqual([`head ${'x'.repeat(65_536)}`]);
+  expect([output.position, progress]).toEqual([65_545, 0]);
+  await turn();
+  expect([sink.writes[1], progress]).toEqual([' end', 1]);
+});
+
+test('a long chunk is not copied for a sink that is done with it at once', async () => {
+  const sink = new Sink();
+  const lent: Buffer[] = [];
+  sink.lend = bytes => {
+    lent.push(bytes);
+    return sink.write(bytes);
+  };
+  sink.takesAtOnce = true;
+  const output = new Output(sink, new FlushQueue());
+  const chunk = Buffer.alloc(65_536, 'x');
+  output.chunk(chunk);
+  expect(lent[0]).toBe(chunk);
+  sink.blocked = true;
+  output.chunk(chunk);
+  output.chunk(chunk);
+  await turn();
+  expect(lent.length).toBe(2);
+  sink.blocked = false;
+  output.text(' end');
+  output.taken(0);
+  expect(lent[2].toString('latin1')).toBe(`${'x'.repeat(65_536)} end`);
 });
 
 test('a chunk may be used again as soon as it was written', async () => {
@@ -115,14 +153,18 @@ test('an output that has nothing to send holds no space, and outputs of differen
   expect(other.bytes).toBe(space);
 });
 
-test('space that the sink still uses is not used again', async () => {
+test('space that the sink still uses is not used again before it is done', async () => {
   const queue = new FlushQueue();
   const sink = new Sink();
   const output = new Output(sink, queue);
   output.text('a');
   const space = output.bytes;
-  sink.retained = true;
+  sink.retained = sink.blocked = true;
   await turn();
   output.text('b');
   expect(output.bytes).not.toBe(space);
+  sink.retained = sink.blocked = false;
+  output.taken(0);
+  output.text('c');
+  expect([output.bytes, queue.take(1)]).toContain(space);
 });

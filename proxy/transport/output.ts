@@ -15,6 +15,8 @@ export interface OutputSink {
    */
   lend?(bytes: Buffer): number;
   readonly retained?: boolean;
+  /** While nothing is pending, {@link lend} never retains what it is given. */
+  readonly takesAtOnce?: boolean;
 }
 
 /** Lengths of scratch space, and how many of each are kept for reuse: 10 MiB at most. */
@@ -64,6 +66,11 @@ export class FlushQueue {
 
 /** Two reads of 64 KiB: so one read and what frames it never makes the output look full. */
 const HIGH_WATER = 131_072;
+/**
+ * So many bytes leave before the turn ends: there is nothing to gain by waiting for more, the space they are in is still in
+ * the processor's cache, and it can be used again for the next connection of the turn.
+ */
+const EAGER_BYTES = 65_536;
 const NONE = Buffer.alloc(0);
 
 export class Output {
@@ -85,6 +92,8 @@ export class Output {
   readonly #sink: OutputSink;
   readonly #queue: FlushQueue;
   readonly highWater: number;
+  /** Space that the sink still uses. */
+  #retained: Buffer = NONE;
   #scheduled = false;
   #above = false;
   #closed = false;
@@ -139,9 +148,22 @@ export class Output {
 
   /** Appends a copy of body bytes: copying costs less than memory of their own for bytes that leave within the turn. */
   chunk(value: Buffer): void {
+    if (value.length >= EAGER_BYTES && this.#passOn(value)) return;
     this.ensure(value.length);
     value.copy(this.bytes, this.end);
     this.end += value.length;
+    if (this.end >= EAGER_BYTES && this.pending === 0) this.#deliver();
+  }
+
+  /** Hands a long chunk over without the copy, where nothing is before it and nobody will need it later. */
+  #passOn(value: Buffer): boolean {
+    const sink = this.#sink;
+    if (sink.takesAtOnce !== true || this.end > 0 || this.pending > 0) return false;
+    if (this.#closed || this.#finished) return false;
+    if (!this.#scheduled) this.#schedule();
+    this.written += value.length;
+    this.pending = (sink as Required<OutputSink>).lend(value);
+    return true;
   }
 
   #schedule(): void {
@@ -186,7 +208,8 @@ export class Output {
     // Before the call: space that were given back twice would be two connections' at once.
     this.bytes = NONE;
     this.pending = (sink as Required<OutputSink>).lend(bytes.subarray(0, end));
-    if (sink.retained !== true) this.#queue.give(bytes);
+    if (sink.retained === true) this.#retained = bytes;
+    else this.#queue.give(bytes);
   }
 
   /** The sink owns what it is given. */
@@ -206,7 +229,11 @@ export class Output {
   taken(pending: number): void {
     this.pending = pending;
     if (this.#closed) return;
-    if (pending === 0) this.#deliver();
+    if (pending === 0) {
+      this.#queue.give(this.#retained);
+      this.#retained = NONE;
+      this.#deliver();
+    }
     this.#progressed();
   }
 

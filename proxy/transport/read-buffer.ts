@@ -3,8 +3,8 @@ const READ_BYTES = 65_536;
 
 /**
  * The buffer that all connections of a process read into. A read is handed on before the next one begins, and whoever
- * keeps bytes of it copies them (`BORROWED_BELOW` in stream.ts): memory of its own for every read would cost more than the
- * copy, most of it in garbage collection (64 KiB bodies: 129 → 44 µs a request).
+ * keeps bytes of it copies them: memory of its own for every read would cost more than the copy, most of it in garbage
+ * collection (64 KiB bodies: 129 → 44 µs a request).
  */
 export function createSharedReadBuffer(): Buffer {
   return Buffer.allocUnsafeSlow(READ_BYTES);

@@ -187,6 +187,11 @@ export class SocketTransport implements Transport, OutputSink {
     return this.#mark(socket);
   }
 
+  /** TLS encrypts into memory of its own, whatever the kernel takes of that. */
+  get takesAtOnce(): boolean {
+    return this.#tls;
+  }
+
   /**
    * The kernel takes most writes at once, and TLS encrypts at once whatever does not wait behind another write: then
    * nobody holds the bytes any more.

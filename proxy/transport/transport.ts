@@ -13,8 +13,8 @@ export interface TransportUser {
  * arrays in tests.
  *
  * In the other direction the owner of the transport calls three methods of the codec:
- *  - `receive(bytes)`: bytes shorter than `BORROWED_BELOW` may be a read buffer that is used again; longer ones belong
- *    to the codec, which may pass slices of them on. The owner never calls it after `closed`.
+ *  - `receive(bytes)`: the bytes are lent until it returns, since they are in a read buffer that is used again. The owner
+ *    never calls it after `closed`.
  *  - `receiveEnd()`: the peer sent FIN (half-close); nothing more comes in.
  *  - `closed(reason)`: the transport is gone. Exactly once, also after `destroy()` and after both sides sent FIN.
  *

@@ -6,15 +6,14 @@
  * `FUZZ_CASES` sets the number of conversations (default 5000, of which this takes 4 %), `FUZZ_SEED` the seed.
  */
 import { expect, test } from 'vitest';
-import {
-  BORROWED_BELOW,
-  type FieldLines,
-  type RequestHead,
-  type RequestReceiver,
-  type ResetReason,
-  type ResponseHead,
-  type ResponseReceiver,
-  type ServerStream,
+import type {
+  FieldLines,
+  RequestHead,
+  RequestReceiver,
+  ResetReason,
+  ResponseHead,
+  ResponseReceiver,
+  ServerStream,
 } from '../../proxy/exchange/stream.ts';
 import { RecordingOwner } from '../../proxy/http1/testing/recording-response.ts';
 import { RecordingTransport } from '../../proxy/http1/testing/recording-transport.ts';
@@ -67,8 +66,8 @@ class Body {
     this.sent += size;
     this.ended = this.sent === this.length;
     this.blocked = !stream.data(chunk, this.ended && !this.withTrailers) && !this.ended;
-    // A short chunk is only lent.
-    if (size < BORROWED_BELOW) chunk.fill(0xee);
+    // A chunk is only lent.
+    chunk.fill(0xee);
     if (this.ended && this.withTrailers) stream.trailers(['x-end', String(this.length)]);
   }
 
