@@ -1,11 +1,10 @@
-import { defineConfig } from 'vitest/config';
+import { configDefaults, defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
-    include: [
-      '{api,runtime,proxy,control-plane,injector,cli,bench}/**/*.test.ts',
-      'test/{unit,integration,attacks,backpressure,drain,smuggling,fuzz,golden,architecture,third-party,h2spec,peers}/**/*.test.ts',
-    ],
+    include: ['**/*.test.ts'],
+    // These have a configuration of their own, as they need root or a cluster.
+    exclude: [...configDefaults.exclude, 'test/{cluster,netns}/**'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',

@@ -11,6 +11,8 @@ export interface Deployment {
   serviceAccount: string;
   args: string[];
   port: number;
+  /** Name of that port, which a Service may have as its target; '' without one. */
+  portName?: string;
   env: Record<string, string>;
 }
 
@@ -25,7 +27,7 @@ interface DeploymentManifest {
         serviceAccountName?: string;
         containers: {
           args?: string[];
-          ports?: { containerPort: number }[];
+          ports?: { containerPort: number; name?: string }[];
           env?: { name: string; value?: string }[];
         }[];
       };
@@ -50,6 +52,7 @@ export function readDeployments(folder: string): Deployment[] {
         serviceAccount: spec.template.spec.serviceAccountName ?? 'default',
         args: container.args ?? [],
         port: container.ports?.[0]?.containerPort ?? 0,
+        portName: container.ports?.[0]?.name ?? '',
         env: Object.fromEntries((container.env ?? []).map(({ name, value }) => [name, value ?? ''])),
       });
     }

@@ -317,7 +317,10 @@ export class World {
           {
             name: 'app',
             image: 'demo',
-            ports: deployment.port === 0 ? [] : [{ containerPort: deployment.port }],
+            ports:
+              deployment.port === 0
+                ? []
+                : [{ containerPort: deployment.port, name: deployment.portName || undefined }],
           },
         ],
       },

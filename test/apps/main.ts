@@ -1,6 +1,6 @@
 /**
- * What the pods of cluster tests run: `main.ts server`, `main.ts idle`, `main.ts call JSON`, `main.ts first URL`. Each
- * role loads only its own code, so that `first` really is first.
+ * What the pods of cluster tests run: `main.ts server`, `main.ts idle`, `main.ts call JSON`, `main.ts first URL`,
+ * `main.ts relay`. Each role loads only its own code, so that `first` really is first.
  */
 
 const [, , role, argument = ''] = process.argv;
@@ -18,9 +18,12 @@ switch (role) {
   case 'first':
     (await import('./first.ts')).main(argument);
     break;
+  case 'relay':
+    (await import('./relay.ts')).main();
+    break;
   default:
     process.stderr.write(
-      `usage: main.ts server | idle | call JSON | first URL, not ${JSON.stringify(role)}\n`,
+      `usage: main.ts server | idle | call JSON | first URL | relay, not ${JSON.stringify(role)}\n`,
     );
     process.exitCode = 2;
 }

@@ -21,22 +21,46 @@ const LONGEST_END_MS = 10_000;
 
 interface Answer {
   status: number;
+  /** Flat, name and value. */
+  fields: string[];
   delayMs: number;
   body: string;
+}
+
+interface Asked {
+  method: string;
+  target: string;
+  headers: IncomingHttpHeaders;
+  /** As they came, flat. */
+  rawHeaders: readonly string[];
+  protocol: string;
 }
 
 /** The SPIFFE identity of the caller, as its sidecar's certificate proved it; '' without one. */
 const callerOf = (header: string | string[] | Buffer | undefined): string =>
   /URI=([^;,]+)/.exec(String(header))?.[1] ?? '';
 
-class Application {
-  readonly #pod = process.env.HOSTNAME ?? '';
-  readonly #version = process.env.VERSION ?? '';
+/** Not compressed, with its length in front (gRPC over HTTP/2, Length-Prefixed-Message). */
+function grpcMessage(text: string): Buffer {
+  const message = Buffer.from(text);
+  const prefix = Buffer.alloc(5);
+  prefix.writeUInt32BE(message.length, 1);
+  return Buffer.concat([prefix, message]);
+}
+
+export class Application {
+  readonly #pod: string;
+  readonly #version: string;
   readonly #tcp: TcpServer[] = [];
   #failing = process.env.FAIL === 'true';
   #requests = 0;
   /** Of HTTP/1.1, and not answered yet. */
   #active = 0;
+
+  constructor(pod: string, version: string) {
+    this.#pod = pod;
+    this.#version = version;
+  }
 
   /**
    * `PUT /fail?on=true`: every further answer is a 503, and health says so. `PUT /close`: the TCP ports are no longer
@@ -48,12 +72,12 @@ class Application {
     if (url.pathname === '/close') for (const server of this.#tcp) server.close();
   }
 
-  /** `?status=`, `?delay=` in milliseconds, and `?bytes=` to add to the body. */
-  answer(method: string, target: string, headers: IncomingHttpHeaders, protocol: string): Answer {
+  /** `?status=`, `?delay=` in milliseconds, `?header=Name:value` any number of times, `?bytes=` to add to the body. */
+  answer({ method, target, headers, rawHeaders, protocol }: Asked): Answer {
     const url = new URL(target, 'http://server');
     if (method === 'PUT') this.#control(url);
     else if (this.#failing)
-      return { status: 503, delayMs: 0, body: JSON.stringify({ pod: this.#pod, failing: true }) };
+      return { status: 503, fields: [], delayMs: 0, body: JSON.stringify({ pod: this.#pod, failing: true }) };
     this.#requests++;
     const told = {
       pod: this.#pod,
@@ -63,10 +87,12 @@ class Application {
       path: target,
       caller: callerOf(headers['x-forwarded-client-cert']),
       headers,
+      rawHeaders,
       padding: 'x'.repeat(Number(url.searchParams.get('bytes') ?? 0)),
     };
     return {
       status: Number(url.searchParams.get('status') ?? 200),
+      fields: url.searchParams.getAll('header').flatMap(field => field.split(':', 2)),
       delayMs: Number(url.searchParams.get('delay') ?? 0),
       body: JSON.stringify(told),
     };
@@ -84,17 +110,18 @@ class Application {
 
   http1(): Server {
     const server = createServer((request, response) => {
-      const { method = '', url = '', headers } = request;
+      const { method = '', url = '', headers, rawHeaders, httpVersion } = request;
       request.resume();
       if (url === '/metrics') {
         response.end(this.#exposition());
         return;
       }
-      const { status, delayMs, body } = this.answer(method, url, headers, `HTTP/${request.httpVersion}`);
+      const asked = { method, target: url, headers, rawHeaders, protocol: `HTTP/${httpVersion}` };
+      const { status, fields, delayMs, body } = this.answer(asked);
       this.#active++;
       const send = (): void => {
         this.#active--;
-        response.writeHead(status, { 'content-type': 'application/json' }).end(body);
+        response.writeHead(status, ['content-type', 'application/json', ...fields]).end(body);
       };
       if (delayMs === 0) send();
       else setTimeout(send, delayMs);
@@ -109,8 +136,16 @@ class Application {
 
   http2(): ReturnType<typeof createHttp2Server> {
     return createHttp2Server((request, response) => {
-      const { status, delayMs, body } = this.answer(request.method, request.url, request.headers, 'HTTP/2');
-      setTimeout(() => response.writeHead(status, { 'content-type': 'application/json' }).end(body), delayMs);
+      const { method, url: target, headers, rawHeaders } = request;
+      const asked = { method, target, headers, rawHeaders, protocol: 'HTTP/2' };
+      const { status, delayMs, body } = this.answer(asked);
+      // A gRPC call of any service and method is answered with one message, which has the same text as an answer of HTTP.
+      const isGrpc = headers['content-type']?.startsWith('application/grpc') === true;
+      setTimeout(() => {
+        response.writeHead(status, { 'content-type': isGrpc ? 'application/grpc' : 'application/json' });
+        if (isGrpc) response.addTrailers({ 'grpc-status': '0' });
+        response.end(isGrpc ? grpcMessage(body) : body);
+      }, delayMs);
     });
   }
 
@@ -137,7 +172,7 @@ class Application {
 }
 
 export function serve(): void {
-  const application = new Application();
+  const application = new Application(process.env.HOSTNAME ?? '', process.env.VERSION ?? '');
   const http1 = application.http1().listen(8080);
   const http2 = application.http2().listen(8081);
   const grpc = application.grpc();

@@ -1,0 +1,130 @@
+/** What a case asks for beside what came of it. */
+import { failureHeader, failures } from '../../api/failure.ts';
+import type { RawOutcome, RawRequest } from '../apps/requests.ts';
+import type { KubernetesObject } from '../cluster/harness/kubectl.ts';
+import { type Expected, NS, type RouteCase, type Step, type Version } from './route-case.ts';
+
+/** `addressOf`: of the pod of a version. */
+export function requestOf(
+  { name }: RouteCase,
+  step: Step,
+  addressOf: (version: Version) => string,
+): RawRequest {
+  const { protocol = 'http1', method = 'GET', path = '/', to = name, port = 80 } = step;
+  const { fields = [], count = 1 } = step;
+  const host = typeof to === 'string' ? to : addressOf(to.pod);
+  return { host, port, protocol, method, path, authority: step.host ?? host, fields: fields.flat(), count };
+}
+
+/** How far a share may be off: more than five standard deviations of a thousand requests. */
+const TOLERANCE = 0.08;
+
+/** What is wrong, a sentence each. */
+export function judge(step: Step, { answer, tally }: RawOutcome): string[] {
+  const { expect: expected, count = 1, protocol = 'http1' } = step;
+  const wrong = expected.shares === undefined ? [] : judgeShares(expected.shares, tally, count);
+  if (answer === null) return [...wrong, `no answer: ${JSON.stringify(tally)}`];
+  if (expected.shares === undefined && count > 1 && Object.keys(tally).length > 1)
+    wrong.push(`answers differ: ${JSON.stringify(tally)}`);
+  const isGrpc = protocol === 'grpc';
+  const wanted = fieldsOf(expected, isGrpc);
+  const status = statusOf(expected, isGrpc);
+  const seen = seenBy(answer.body);
+  if (expected.shares === undefined) note(wrong, 'status', status, answer.status);
+  if (expected.version !== undefined) note(wrong, 'version', expected.version, seen?.version);
+  // Of several outcomes the first may be any.
+  if (expected.shares !== undefined) delete wanted[failureHeader];
+  for (const [name, value] of Object.entries(wanted))
+    note(wrong, `field ${name} of the answer`, value, valueOf(answer.fields, name));
+  for (const [what, value] of Object.entries(expected.seen ?? {})) {
+    if (what === 'fields') continue;
+    const got = what === 'host' ? hostOf(seen) : seen?.[what];
+    note(wrong, `${what} that the application saw`, value, got);
+  }
+  for (const [name, value] of Object.entries(expected.seen?.fields ?? {}))
+    note(wrong, `field ${name} that the application saw`, value, valueOf(seen?.rawHeaders ?? [], name));
+  return wrong;
+}
+
+function note(wrong: string[], what: string, expected: unknown, got: unknown): void {
+  if (expected !== got) wrong.push(`${what}: ${JSON.stringify(got)} instead of ${JSON.stringify(expected)}`);
+}
+
+function statusOf({ status = 200, failure }: Expected, isGrpc: boolean): number {
+  return failure === undefined || isGrpc ? status : failures[failure].status;
+}
+
+function fieldsOf({ answer = {}, failure }: Expected, isGrpc: boolean): Record<string, string | null> {
+  const grpcStatus = isGrpc
+    ? { 'grpc-status': String(failure === undefined ? 0 : failures[failure].grpc) }
+    : {};
+  const said = failure === undefined ? null : `${failure}; ${failures[failure].sentence}`;
+  return { ...grpcStatus, [failureHeader]: said, ...answer };
+}
+
+function judgeShares(
+  shares: Readonly<Record<string, number>>,
+  tally: Readonly<Record<string, number>>,
+  count: number,
+): string[] {
+  const wrong: string[] = [];
+  for (const name of new Set([...Object.keys(shares), ...Object.keys(tally)])) {
+    const wanted = shares[name] ?? 0;
+    const got = (tally[name] ?? 0) / count;
+    const off = wanted === 0 || wanted === 1 ? got !== wanted : Math.abs(got - wanted) > TOLERANCE;
+    if (off) wrong.push(`share of ${JSON.stringify(name)}: ${got} instead of ${wanted}`);
+  }
+  return wrong;
+}
+
+/** Values of all fields of the name, joined; null if there is none. */
+function valueOf(fields: readonly string[], name: string): string | null {
+  const values = fields.filter((_, i) => i % 2 === 1 && fields[i - 1].toLowerCase() === name);
+  return values.length === 0 ? null : values.join(',');
+}
+
+interface Seen {
+  readonly version?: string;
+  readonly rawHeaders?: readonly string[];
+  readonly [member: string]: unknown;
+}
+
+function seenBy(body: string): Seen | null {
+  return body.startsWith('{') ? (JSON.parse(body) as Seen) : null;
+}
+
+function hostOf(seen: Seen | null): string | null {
+  const fields = seen?.rawHeaders ?? [];
+  return valueOf(fields, 'host') ?? valueOf(fields, ':authority');
+}
+
+const GOOD = ['Accepted=True/Accepted', 'ResolvedRefs=True/ResolvedRefs'];
+
+/** Conditions that the routes of a case must have, by `<kind>/<namespace>/<name>`, for each parent. */
+export function statusesOf({
+  objects = [],
+  status = {},
+}: RouteCase): Map<string, readonly (readonly string[])[]> {
+  const routes = objects.filter(({ kind }) => kind.endsWith('Route'));
+  return new Map(
+    routes.map(route => {
+      const { namespace = NS, name = '' } = route.metadata;
+      const wanted = namespace === NS ? status[`${route.kind}/${name}`] : undefined;
+      return [`${route.kind}/${namespace}/${name}`, wanted ?? parentsOf(route).map(() => GOOD)];
+    }),
+  );
+}
+
+const parentsOf = ({ spec }: KubernetesObject): unknown[] => (spec as { parentRefs: unknown[] }).parentRefs;
+
+interface ConditionLike {
+  readonly type: string;
+  readonly status: string;
+  readonly reason: string;
+}
+
+/** As cases write conditions; of the types that every route has. */
+export const written = (conditions: readonly ConditionLike[]): string[] =>
+  conditions
+    .filter(({ type }) => type === 'Accepted' || type === 'ResolvedRefs')
+    .map(({ type, status, reason }) => `${type}=${status}/${reason}`);

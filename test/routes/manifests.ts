@@ -1,0 +1,86 @@
+/** The objects of all cases, the same for a folder and for a cluster. */
+import type { KubernetesObject } from '../cluster/harness/kubectl.ts';
+import { CONSUMER, NS, type RouteCase, type ServicePortSpec, type Version } from './route-case.ts';
+
+const enabled = { 'tulle.dev/inject': 'enabled' };
+export const namespaces: readonly KubernetesObject[] = [NS, CONSUMER].map(name => ({
+  apiVersion: 'v1',
+  kind: 'Namespace',
+  metadata: { name, annotations: enabled },
+}));
+
+/** HTTP/1.1, then HTTP/2 and gRPC (test/apps/server.ts). */
+export const applicationPorts = { http: 8080, http2: 8081 } as const;
+
+const http = { name: 'http', port: 80, targetPort: applicationPorts.http };
+const grpc = { name: 'grpc', port: 7070, targetPort: applicationPorts.http2 };
+
+function deployment(
+  namespace: string,
+  name: string,
+  labels: Readonly<Record<string, string>>,
+  container: object,
+): KubernetesObject {
+  return {
+    apiVersion: 'apps/v1',
+    kind: 'Deployment',
+    metadata: { name, namespace },
+    spec: {
+      selector: { matchLabels: { app: name } },
+      template: {
+        metadata: { labels: { app: name, ...labels } },
+        spec: { terminationGracePeriodSeconds: 1, containers: [{ name: 'app', ...container }] },
+      },
+    },
+  };
+}
+
+/** The name that a pod's own requests are sent from. */
+export const CLIENT = 'client';
+
+/** Two versions that answer, and a client in each namespace. `image` is that of test/apps. */
+export function workloads(image: string): KubernetesObject[] {
+  const answering = (version: Version): KubernetesObject =>
+    deployment(
+      NS,
+      version,
+      { tier: 'echo', version },
+      {
+        image,
+        args: ['server'],
+        env: [{ name: 'VERSION', value: version }],
+        ports: [{ name: 'web', containerPort: applicationPorts.http }],
+        readinessProbe: { tcpSocket: { port: applicationPorts.http }, periodSeconds: 1 },
+      },
+    );
+  const client = (namespace: string): KubernetesObject =>
+    deployment(namespace, CLIENT, {}, { image, args: ['relay'] });
+  return [answering('v1'), answering('v2'), client(NS), client(CONSUMER)];
+}
+
+export function service(
+  name: string,
+  ports: readonly ServicePortSpec[],
+  spec: object = {},
+): KubernetesObject {
+  const selecting = { selector: { tier: 'echo' } };
+  return {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { name, namespace: NS },
+    spec: { ...selecting, ports, ...spec },
+  };
+}
+
+/** Services of the versions and of the cases, and the objects that cases have besides. */
+export function objectsOf(cases: readonly RouteCase[]): KubernetesObject[] {
+  return [
+    ...(['v1', 'v2'] as const).map(name =>
+      service(name, [http, grpc], { selector: { tier: 'echo', version: name } }),
+    ),
+    ...cases.flatMap(({ name, ports = [http], service: spec = {}, objects = [] }) => [
+      service(name, ports, spec),
+      ...objects,
+    ]),
+  ];
+}
