@@ -75,10 +75,10 @@ const versionOf = (body: string): string => /"version":"([^"]*)"/.exec(body)?.[1
 
 async function sendHttp1(request: RawRequest, open: Open): Promise<RawOutcome> {
   const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
-  agent.createConnection = (_options, done) => {
+  agent.createConnection = (_options, give) => {
     open(request.host, request.port).then(
-      socket => done?.(null, socket),
-      (error: Error) => done?.(error, undefined as never),
+      socket => give?.(null, socket),
+      (error: Error) => give?.(error, undefined as never),
     );
     return undefined as never;
   };
