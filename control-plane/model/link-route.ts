@@ -9,7 +9,6 @@ import {
   type RouteFault,
   type Service,
 } from './model.ts';
-import type { SplitRecord } from './records.ts';
 
 export interface LinkedRoute {
   /** Under which keys of `Mesh.routes`; a TrafficSplit has one route for each port of its Service. */
@@ -21,7 +20,7 @@ export interface LinkedRoute {
 export type Services = (key: Key) => Service | undefined;
 
 /** What is wrong with a reference: a sentence without the path in front. */
-interface ReferenceFault {
+export interface ReferenceFault {
   readonly reason: FaultReason;
   readonly message: string;
 }
@@ -53,7 +52,12 @@ function backendFault(
 }
 
 /** Resolves a backend; an unusable one keeps its weight and is answered with 500. */
-function resolve(backend: Backend, services: Services, path: string, faults: ReferenceFault[]): Backend {
+export function resolve(
+  backend: Backend,
+  services: Services,
+  path: string,
+  faults: ReferenceFault[],
+): Backend {
   if (backend.service === null) return backend;
   const { namespace, name, port } = backend.service;
   const fault = backendFault(services, namespace, name, port);
@@ -81,7 +85,7 @@ function resolveAction(
   };
 }
 
-type Parent = Route['parents'][number];
+export type Parent = Route['parents'][number];
 
 /** Ports of a Service that a parent reference stands for. */
 function attachedPorts(parent: Parent, service: Service): number[] {
@@ -94,7 +98,7 @@ function attachedPorts(parent: Parent, service: Service): number[] {
     .map(port => port.port);
 }
 
-function parentFault(parent: Parent, services: Services): ReferenceFault | null {
+export function parentFault(parent: Parent, services: Services): ReferenceFault | null {
   const { namespace, name } = parent;
   const service = services(key(namespace, name));
   if (service === undefined)
@@ -142,7 +146,7 @@ function takenByGrpc(
   return taken.map(message => ({ reason, message }));
 }
 
-function ownerOf(
+export function ownerOf(
   service: Service,
   port: number,
   kind: Route['kind'],
@@ -196,106 +200,4 @@ export function linkRoute(
     faults: [...route.faults, ...faults],
   };
   return { routes: new Map([[id, linked]]), problems };
-}
-
-/** Older first, then by name: which of two owners is kept (GEP-713, conflict resolution). */
-function precedes(a: SplitRecord, b: SplitRecord): boolean {
-  if (a.created !== b.created) return a.created < b.created;
-  return `${a.namespace}/${a.name}` < `${b.namespace}/${b.name}`;
-}
-
-/**
- * Links a TrafficSplit as one route for each port of its Service, as its backends have no port of their own: they are
- * called at the port that the client has called. `splits` and `routes`: those on the same Service, this one among them.
- */
-export function linkSplit(
-  id: string,
-  split: SplitRecord,
-  splits: readonly SplitRecord[],
-  routes: readonly Route[],
-  services: Services,
-): LinkedRoute {
-  const { namespace } = split;
-  const unattached = (problem: string): LinkedRoute => ({
-    routes: new Map([[id, splitRoute(split, [], [], [problem])]]),
-    problems: [problem],
-  });
-  const winner = splits.reduce((first, other) => (precedes(other, first) ? other : first), split);
-  if (winner !== split)
-    return unattached(
-      `spec.service is ${JSON.stringify(split.service)}, which TrafficSplit ${winner.namespace}/${winner.name} splits already; delete one of them`,
-    );
-  const parent = { namespace, name: split.service, port: 0, sectionName: '' };
-  const missing = parentFault(parent, services);
-  if (missing !== null) return unattached(`spec.service ${missing.message}`);
-  const service = services(key(namespace, split.service)) as Service;
-
-  const linked = new Map<string, Route>();
-  const problems = new Set<string>();
-  for (const { port } of service.ports) {
-    const owner =
-      ownerOf(service, port, 'GRPCRoute', namespace, routes) ??
-      ownerOf(service, port, 'HTTPRoute', namespace, routes);
-    if (owner !== undefined) {
-      problems.add(
-        `spec.service is ${JSON.stringify(split.service)}, to whose port ${port} ${owner.kind} ${owner.namespace}/${owner.name} is attached; it takes precedence, so delete one of them`,
-      );
-      continue;
-    }
-    const backends = split.backends.map((backend, index) => {
-      const service = { namespace, name: backend.service, port };
-      const unresolved = {
-        service,
-        problem: '',
-        weight: backend.weight,
-        requestFields: null,
-        responseFields: null,
-      };
-      const found: ReferenceFault[] = [];
-      const resolved = resolve(unresolved, services, `spec.backends[${index}].service`, found);
-      for (const { message } of found) problems.add(message);
-      return resolved;
-    });
-    linked.set(`${id}:${port}`, splitRoute(split, [{ ...parent, port }], backends, []));
-  }
-  if (linked.size === 0) linked.set(id, splitRoute(split, [], [], []));
-  const found = [...problems];
-  return {
-    routes: new Map([...linked].map(([id, route]) => [id, { ...route, problems: found }])),
-    problems: found,
-  };
-}
-
-function splitRoute(
-  split: SplitRecord,
-  parents: readonly Parent[],
-  backends: readonly Backend[],
-  problems: readonly string[],
-): Route {
-  const { namespace, name, uid, generation, created } = split;
-  return {
-    kind: 'TrafficSplit',
-    namespace,
-    name,
-    uid,
-    generation,
-    created,
-    parents,
-    problems,
-    faults: [],
-    rules: [
-      {
-        name: '',
-        matches: [{ path: { kind: 'prefix', value: '/' }, method: '', headers: [], query: [] }],
-        action: { kind: 'forward', backends, pathRewrite: null, hostRewrite: '', mirrors: [] },
-        requestFields: null,
-        responseFields: null,
-        timeoutMs: 0,
-        backendTimeoutMs: 0,
-        retry: null,
-        cors: null,
-        session: null,
-      },
-    ],
-  };
 }

@@ -5,7 +5,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CopyOnWriteMap } from './copy-on-write.ts';
 import { joinEndpoints } from './join-endpoints.ts';
-import { type LinkedRoute, linkRoute, linkSplit } from './link-route.ts';
+import { type LinkedRoute, linkRoute } from './link-route.ts';
+import { linkSplit } from './link-split.ts';
 import { linkService, linkWorkload, podsOf, serviceKey } from './link-workload.ts';
 import type { Key, MeshChange, Route, Service, ServiceEndpoints, Workload } from './model.ts';
 import { MultiMap } from './multi-map.ts';
@@ -47,6 +48,8 @@ export class Linker {
   readonly #routesOfService = new MultiMap<Key, string>();
   /** Subjects of routes that are attached to a Service. */
   readonly #ownersOfService = new MultiMap<Key, string>();
+  /** Subjects of TrafficSplits that name an HTTPRouteGroup. */
+  readonly #splitsOfGroup = new MultiMap<Key, string>();
   readonly #linkedRoutes = new Map<string, LinkedRoute>();
   readonly #setProblems: (subject: string, problems: readonly string[]) => void;
 
@@ -123,15 +126,19 @@ export class Linker {
       case 'GRPCRoute':
       case 'TrafficSplit': {
         const id = subject(kind, key);
-        const { parents, backends } = references(record as Route | SplitRecord);
+        const { parents, backends, groups } = references(record as Route | SplitRecord);
         for (const service of parents) {
           // Whoever shares a Service with a route that comes or goes may win or lose by it.
           for (const other of this.#ownersOfService.get(service)) this.#markRoute(other);
           update(this.#ownersOfService, service, id);
         }
         for (const service of [...parents, ...backends]) update(this.#routesOfService, service, id);
+        for (const group of groups) update(this.#splitsOfGroup, group, id);
         return;
       }
+      case 'HTTPRouteGroup':
+        for (const split of this.#splitsOfGroup.get(key)) this.#markRoute(split);
+        return;
       case 'Service':
       case 'Namespace':
       case 'Node':
@@ -234,7 +241,8 @@ export class Linker {
       const split = this.#records.TrafficSplit.get(key);
       if (split === undefined) return undefined;
       const { splits, routes } = this.#owners(references(split).parents);
-      return linkSplit(id, split, splits, routes, services);
+      const groups = (group: Key) => this.#records.HTTPRouteGroup.get(group);
+      return linkSplit(id, split, splits, routes, services, groups);
     }
     const route = this.#records[kind].get(key);
     if (route === undefined) return undefined;
@@ -253,13 +261,14 @@ export class Linker {
   }
 }
 
-/** Keys of the Services that a route names. */
-function references(route: Route | SplitRecord): { parents: Key[]; backends: Key[] } {
+/** Keys of the Services and HTTPRouteGroups that a route names. */
+function references(route: Route | SplitRecord): { parents: Key[]; backends: Key[]; groups: Key[] } {
   if ('service' in route) {
     const inNamespace = (name: string): Key => serviceKey({ namespace: route.namespace, name });
     return {
       parents: [inNamespace(route.service)],
       backends: route.backends.map(backend => inNamespace(backend.service)),
+      groups: route.groups.map(inNamespace),
     };
   }
   const backends = route.rules.flatMap(({ action }) =>
@@ -269,7 +278,7 @@ function references(route: Route | SplitRecord): { parents: Key[]; backends: Key
           service === null ? [] : [serviceKey(service)],
         ),
   );
-  return { parents: route.parents.map(serviceKey), backends };
+  return { parents: route.parents.map(serviceKey), backends, groups: [] };
 }
 
 function splitSubject(id: string): [kind: RouteKind, key: Key] {

@@ -3,7 +3,7 @@
  * backend that names a Service, a pod that inherits from its namespace) is joined by the linker, so that neither the
  * order in which objects arrive nor the source matters.
  */
-import type { Endpoint, Key, Route, Service, Workload } from './model.ts';
+import type { Endpoint, Key, Route, RouteMatch, Service, Workload } from './model.ts';
 
 export type MtlsMode = 'permissive' | 'strict' | '';
 
@@ -43,7 +43,16 @@ export interface SplitRecord {
   readonly created: number;
   /** The Service that is split, in the same namespace. */
   readonly service: string;
+  /** HTTPRouteGroups of the same namespace whose requests are split; none: all requests. */
+  readonly groups: readonly string[];
   readonly backends: readonly { readonly service: string; readonly weight: number }[];
+}
+
+/** An HTTPRouteGroup: requests that match any of these. */
+export interface RouteGroupRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly matches: readonly RouteMatch[];
 }
 
 export interface Records {
@@ -55,6 +64,7 @@ export interface Records {
   readonly HTTPRoute: Route;
   readonly GRPCRoute: Route;
   readonly TrafficSplit: SplitRecord;
+  readonly HTTPRouteGroup: RouteGroupRecord;
 }
 
 export type RecordKind = keyof Records;
@@ -68,6 +78,7 @@ export const recordKinds = [
   'HTTPRoute',
   'GRPCRoute',
   'TrafficSplit',
+  'HTTPRouteGroup',
 ] as const satisfies readonly RecordKind[];
 
 /** Where sources write. Keys are `namespace/name`, or the name of an object without a namespace. */

@@ -276,6 +276,7 @@ test('of two splits of one Service the older one is used, and the next when it g
     generation: 1,
     created,
     service: 'web',
+    groups: [],
     backends: [{ service: 'web', weight: 1 }],
   });
   store.put('Service', 'shop/web', service('web'), [], '');
@@ -310,6 +311,7 @@ test('an HTTPRoute takes precedence over a split, a GRPCRoute over both', () => 
     generation: 1,
     created: 0,
     service: 'web',
+    groups: [],
     backends: [{ service: 'web', weight: 1 }],
   };
   store.put('Service', 'shop/web', service('web'), [], '');
@@ -343,4 +345,38 @@ test('an HTTPRoute takes precedence over a split, a GRPCRoute over both', () => 
   clock.advance(10);
   expect(store.problems()).toEqual([]);
   expect(store.current?.routes.has('TrafficSplit/shop/s:80')).toBe(true);
+});
+
+test('a split follows the HTTPRouteGroups that it names', () => {
+  const { clock, store, sync } = start();
+  const match = {
+    path: { kind: 'prefix' as const, value: '/' },
+    method: 'GET',
+    headers: [],
+    query: [],
+  };
+  const split = {
+    namespace: 'shop',
+    name: 's',
+    uid: 's',
+    generation: 1,
+    created: 0,
+    service: 'web',
+    groups: ['g'],
+    backends: [{ service: 'web', weight: 1 }],
+  };
+  const methods = () =>
+    store.current?.routes.get('TrafficSplit/shop/s:80')?.rules.map(rule => rule.matches[0].method);
+  store.put('Service', 'shop/web', service('web'), [], '');
+  store.put('TrafficSplit', 'shop/s', split, [], '');
+  sync();
+  expect(methods()).toEqual(['']);
+  store.put('HTTPRouteGroup', 'shop/g', { namespace: 'shop', name: 'g', matches: [match] }, [], '');
+  clock.advance(10);
+  expect(methods()).toEqual(['GET', '']);
+  expect(store.problems()).toEqual([]);
+  store.remove('HTTPRouteGroup', 'shop/g');
+  clock.advance(10);
+  expect(methods()).toEqual(['']);
+  expect(store.problems().map(({ subject }) => subject)).toEqual(['TrafficSplit/shop/s']);
 });

@@ -651,7 +651,7 @@ test('a TrafficSplit that is wrong is not in force', () => {
 apiVersion: split.smi-spec.io/v1alpha2
 kind: TrafficSplit
 metadata: {name: t, namespace: shop}
-spec: {backends: [{service: v1, weight: -1}], matches: [{kind: HTTPRouteGroup, name: g}]}
+spec: {backends: [{service: v1, weight: -1}], matches: [{kind: TCPRoute, name: g}]}
 ---
 apiVersion: split.smi-spec.io/v1alpha2
 kind: TrafficSplit
@@ -661,8 +661,64 @@ spec: {service: nowhere, backends: [{service: v1, weight: 1}]}`);
   expect(mesh.routes.get('TrafficSplit/shop/u')?.parents).toEqual([]);
   expect(problems).toEqual([
     'spec.service is missing; use a string that is not empty (it is not in force)',
-    'spec.matches is [{"kind":"HTTPRouteGroup","name":"g"}]; use an HTTPRoute, which has matches of its own (it is not in force)',
+    'spec.matches[0].kind is "TCPRoute"; use HTTPRouteGroup (it is not in force)',
     'spec.backends[0].weight is -1; use an integer from 0 to 1000000, or a quantity such as 500m (it is not in force)',
     'spec.service refers to Service shop/nowhere, which does not exist; create it or correct the name',
+  ]);
+});
+
+const groupOf = (version: string, matches: string) => `
+---
+apiVersion: specs.smi-spec.io/${version}
+kind: HTTPRouteGroup
+metadata: {name: g, namespace: shop}
+spec: {matches: ${matches}}`;
+
+test('a TrafficSplit with an HTTPRouteGroup splits what the group matches, and leaves the rest to its Service', () => {
+  const matches =
+    '[{name: beta, pathRegex: "/api/.*", methods: [GET, POST], headers: {User-Agent: ".*Firefox.*"}}, {name: any, methods: ["*"], headers: [{x-beta: "1"}]}]';
+  const { mesh, problems } = convert(`
+apiVersion: split.smi-spec.io/v1alpha4
+kind: TrafficSplit
+metadata: {name: t, namespace: shop}
+spec:
+  service: web
+  matches: [{apiGroup: specs.smi-spec.io, kind: HTTPRouteGroup, name: g}]
+  backends: [{service: v1, weight: 1}]${groupOf('v1alpha4', matches)}`);
+  expect(problems).toEqual([]);
+  const rules = mesh.routes.get('TrafficSplit/shop/t:80')?.rules ?? [];
+  const userAgent = { name: 'user-agent', match: { kind: 'regex', value: '.*Firefox.*' } };
+  const path = { kind: 'regex', value: '/api/.*' };
+  const all = { path: { kind: 'prefix', value: '/' }, method: '', headers: [], query: [] };
+  expect(rules.map(rule => rule.matches)).toEqual([
+    [
+      { path, method: 'GET', headers: [userAgent], query: [] },
+      { path, method: 'POST', headers: [userAgent], query: [] },
+      { ...all, headers: [{ name: 'x-beta', match: { kind: 'regex', value: '1' } }] },
+    ],
+    [all],
+  ]);
+  expect(rules.map(rule => backends(rule))).toEqual([['shop/v1:80 1'], ['shop/web:80 1']]);
+});
+
+test('what is wrong with an HTTPRouteGroup, or one that is missing, splits nothing', () => {
+  const split = (name: string, service: string, group: string) => `
+---
+apiVersion: split.smi-spec.io/v1alpha3
+kind: TrafficSplit
+metadata: {name: ${name}, namespace: shop}
+spec: {service: ${service}, matches: [{kind: HTTPRouteGroup, name: ${group}}], backends: [{service: v2, weight: 1}]}`;
+  const matches = '[{name: a, pathRegex: "("}, {name: b, methods: [FETCH]}, {name: c, headers: {"a b": x}}]';
+  const { mesh, problems } = convert(
+    split('t', 'web', 'g') + split('u', 'v1', 'nowhere') + groupOf('v1alpha3', matches),
+  );
+  for (const id of ['TrafficSplit/shop/t:80', 'TrafficSplit/shop/u:80'])
+    expect(mesh.routes.get(id)?.rules.length).toBe(1);
+  expect(backends(mesh.routes.get('TrafficSplit/shop/t:80')?.rules[0])).toEqual(['shop/web:80 1']);
+  expect(problems).toEqual([
+    'spec.matches[0].pathRegex is "("; use a regular expression in RE2 syntax (error parsing regexp: missing closing ): `(`)',
+    'spec.matches[1].methods[0] is "FETCH"; use one of GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH, *',
+    'spec.matches[2].headers is "a b"; use the name of a header',
+    'spec.matches[0] refers to HTTPRouteGroup shop/nowhere, which does not exist; create it or correct the name',
   ]);
 });

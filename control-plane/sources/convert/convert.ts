@@ -4,6 +4,7 @@ import type { RecordKind, Records, RecordWriter } from '../../model/records.ts';
 import { convertEndpointSlice } from './endpoint-slice.ts';
 import { convertGrpcRoute } from './grpc-route.ts';
 import { convertHttpRoute } from './http-route.ts';
+import { convertHttpRouteGroup } from './http-route-group.ts';
 import { convertNamespace, convertNode } from './namespace.ts';
 import type { Converted, KubernetesObject, Metadata } from './object.ts';
 import { convertPod } from './pod.ts';
@@ -46,6 +47,13 @@ export const kindDefinitions: { readonly [K in RecordKind]: KindDefinition } = {
     namespaced: true,
     optional: true,
   },
+  HTTPRouteGroup: {
+    group: 'specs.smi-spec.io',
+    versions: ['v1alpha4', 'v1alpha3', 'v1alpha2', 'v1alpha1'],
+    plural: 'httproutegroups',
+    namespaced: true,
+    optional: true,
+  },
 };
 
 const converters: { readonly [K in RecordKind]: (object: KubernetesObject) => Converted<Records[K]> } = {
@@ -57,6 +65,7 @@ const converters: { readonly [K in RecordKind]: (object: KubernetesObject) => Co
   HTTPRoute: convertHttpRoute,
   GRPCRoute: convertGrpcRoute,
   TrafficSplit: convertTrafficSplit,
+  HTTPRouteGroup: convertHttpRouteGroup,
 };
 
 /** The kind that an object's `apiVersion` and `kind` stand for; null if it is not read. */

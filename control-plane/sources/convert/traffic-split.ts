@@ -1,5 +1,5 @@
 import type { SplitRecord } from '../../model/records.ts';
-import { fields, listOfFields, Problems, requiredText } from './fields.ts';
+import { fields, listOfFields, oneOf, Problems, requiredText } from './fields.ts';
 import type { Converted, KubernetesObject } from './object.ts';
 
 /** Most that weights may be, so that their sum stays an unsigned 32-bit integer (Envoy's weighted_clusters). */
@@ -26,14 +26,24 @@ function reduce(weights: readonly number[]): number[] {
   return weights.map(weight => (divisor === 0 ? 0 : weight / divisor));
 }
 
+/** Names of the HTTPRouteGroups that say which requests are split (v1alpha3 and later). */
+function readGroups(value: unknown, problems: Problems): string[] {
+  return listOfFields(value, 'spec.matches', problems).flatMap(({ item, path }) => {
+    if ((item.apiGroup ?? 'specs.smi-spec.io') !== 'specs.smi-spec.io')
+      problems.add(`${path}.apiGroup`, item.apiGroup, 'use specs.smi-spec.io');
+    oneOf(item.kind, `${path}.kind`, ['HTTPRouteGroup'], 'HTTPRouteGroup', problems);
+    const name = requiredText(item.name, `${path}.name`, problems);
+    return name === null ? [] : [name];
+  });
+}
+
 /** A TrafficSplit (split.smi-spec.io v1alpha1 to v1alpha4). Any mistake makes it unusable: a split is its weights. */
 export function convertTrafficSplit({ metadata, fields: object }: KubernetesObject): Converted<SplitRecord> {
   const problems = new Problems();
   const { namespace, name, uid, generation, created } = metadata;
   const spec = fields(object.spec, 'spec', problems) ?? {};
   const service = requiredText(spec.service, 'spec.service', problems);
-  if (Array.isArray(spec.matches) && spec.matches.length > 0)
-    problems.add('spec.matches', spec.matches, 'use an HTTPRoute, which has matches of its own');
+  const groups = readGroups(spec.matches, problems);
   const given = listOfFields(spec.backends, 'spec.backends', problems);
   if (given.length === 0) problems.add('spec.backends', spec.backends, 'use a list of at least one backend');
   const backends = given.map(({ item, path }) => {
@@ -56,6 +66,7 @@ export function convertTrafficSplit({ metadata, fields: object }: KubernetesObje
       generation,
       created,
       service,
+      groups,
       backends: backends.map((backend, index) => ({ ...backend, weight: weights[index] })),
     },
     problems: [],
