@@ -24,9 +24,11 @@ export class ProblemList {
   readonly #entries = new Map<string, Entry>();
   readonly #locations = new Map<string, string>();
   readonly #log: Logger;
+  readonly #onChange: (subject: string) => void;
 
-  constructor(log: Logger) {
+  constructor(log: Logger, onChange: (subject: string) => void) {
     this.#log = log;
+    this.#onChange = onChange;
   }
 
   set(subject: string, origin: ProblemOrigin, problems: readonly string[]): void {
@@ -36,6 +38,7 @@ export class ProblemList {
     this.#logChange(subject, entry);
     if (entry.object.length + entry.link.length === 0) this.#entries.delete(subject);
     else this.#entries.set(subject, entry);
+    this.#onChange(subject);
   }
 
   /** Where the user finds the object; '' if it is in no file. */

@@ -37,6 +37,7 @@ export class RecordStore implements MeshStore, RecordWriter {
   readonly #problems: ProblemList;
   readonly #listeners = new Set<Listener>();
   readonly #namespaceListeners = new Set<() => void>();
+  readonly #problemListeners = new Set<(subject: string) => void>();
   readonly #waiting = new Set<RecordKind>(recordKinds);
   #cancelTimer: (() => void) | null = null;
   #firstChange = 0;
@@ -45,7 +46,9 @@ export class RecordStore implements MeshStore, RecordWriter {
 
   constructor(options: StoreOptions) {
     this.#options = { quietMs: 5, maxDelayMs: 100, ...options };
-    this.#problems = new ProblemList(options.log);
+    this.#problems = new ProblemList(options.log, changed => {
+      for (const listener of this.#problemListeners) listener(changed);
+    });
     this.#linker = new Linker((id, problems) => this.#problems.set(id, 'link', problems));
   }
 
@@ -61,6 +64,12 @@ export class RecordStore implements MeshStore, RecordWriter {
   /** Everything that is wrong at the moment, by object or file. */
   problems(): Problem[] {
     return this.#problems.list();
+  }
+
+  /** Called at once when what is wrong with an object or file has changed; returns what ends it. */
+  onProblem(listener: (subject: string) => void): () => void {
+    this.#problemListeners.add(listener);
+    return () => this.#problemListeners.delete(listener);
   }
 
   /** Kinds whose first list is not complete yet. */

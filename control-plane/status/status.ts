@@ -3,14 +3,15 @@ import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import type { ApiClient } from '../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { MeshStore } from '../model/model.ts';
+import type { RecordStore } from '../model/store.ts';
+import { EventWriter } from './event-writer.ts';
 import { LeaderElection } from './leader-election.ts';
 import { writeMeshStatus } from './mesh-status.ts';
 import { RouteStatusWriter } from './route-status-writer.ts';
 
 export interface StatusOptions {
-  readonly api: Pick<ApiClient, 'get' | 'create' | 'replace'>;
-  readonly store: MeshStore;
+  readonly api: Pick<ApiClient, 'get' | 'create' | 'patch' | 'replace'>;
+  readonly store: RecordStore;
   /** Calls back when the newest mesh is in force; in the end always. */
   readonly whenInForce: (callback: () => void) => void;
   /** Whose entries in the status of routes are written. */
@@ -33,16 +34,9 @@ export function startStatus(options: StatusOptions): { stop(): Promise<void> } {
   const { api, store, whenInForce, controllerName, namespace, leaseName, identity, clock, random, log } =
     options;
   const isLeader = (): boolean => election.leading;
-  const routes = new RouteStatusWriter({
-    api,
-    store,
-    whenInForce,
-    controllerName,
-    isLeader,
-    clock,
-    random,
-    log,
-  });
+  const common = { api, store, whenInForce, controllerName, isLeader, clock, random, log };
+  const routes = new RouteStatusWriter(common);
+  const events = new EventWriter(common);
   const mesh = keepMeshStatus(options, isLeader);
   const election = new LeaderElection({
     api,
@@ -53,6 +47,7 @@ export function startStatus(options: StatusOptions): { stop(): Promise<void> } {
     log,
     onChange() {
       routes.leadershipChanged();
+      events.leadershipChanged();
       mesh.leadershipChanged();
     },
   });
@@ -60,7 +55,7 @@ export function startStatus(options: StatusOptions): { stop(): Promise<void> } {
   return {
     async stop() {
       // Nothing is written any more when another may lead.
-      await Promise.all([routes.stop(), mesh.stop()]);
+      await Promise.all([routes.stop(), events.stop(), mesh.stop()]);
       await election.stop();
     },
   };

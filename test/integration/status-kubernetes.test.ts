@@ -383,6 +383,7 @@ onCluster('replicas together: one leads and writes; when it stops, the other goe
             ? Promise.reject(new ApiError('GET', path, 404, 'not found'))
             : api.get(path, signal),
         create: (path, object) => api.create(path, object),
+        patch: (path, type, patch) => api.patch(path, type, patch),
         replace<T>(path: string, object: object): Promise<T> {
           if (!path.includes(`/namespaces/${namespace}/`)) return Promise.resolve(object as T);
           if (path.endsWith('/status')) writers.push(identity);

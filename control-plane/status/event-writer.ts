@@ -1,0 +1,220 @@
+/**
+ * Says in Events what becomes of objects that have no status of their own (SMI's), on the leader only: `kubectl describe`
+ * shows them. Each state of an object has one Event, whose name follows from what it says: a leader that starts finds what
+ * the one before has said, and writes nothing. A state that comes back only moves the time of its Event.
+ */
+import { createHash } from 'node:crypto';
+import { Backoff } from '../../runtime/backoff.ts';
+import type { Clock } from '../../runtime/clock.ts';
+import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
+import type { Logger } from '../../runtime/log.ts';
+import type { Mesh } from '../model/model.ts';
+import type { RecordStore } from '../model/store.ts';
+import { kindDefinitions } from '../sources/convert/convert.ts';
+import { collectionPath } from '../sources/kubernetes/collection-path.ts';
+import { timestamp } from './condition.ts';
+
+const kinds = ['TrafficSplit', 'HTTPRouteGroup'] as const;
+type EventKind = (typeof kinds)[number];
+
+export interface EventWriterOptions {
+  readonly api: Pick<ApiClient, 'get' | 'create' | 'patch'>;
+  readonly store: Pick<RecordStore, 'current' | 'subscribe' | 'problems' | 'onProblem'>;
+  /** Who says it (Event.reportingComponent). */
+  readonly controllerName: string;
+  /** Calls back when the newest mesh is in force; in the end always. */
+  readonly whenInForce: (callback: () => void) => void;
+  /** Asked before each write. */
+  readonly isLeader: () => boolean;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Logger;
+  /** Milliseconds between two objects. Default 50. */
+  readonly paceMs?: number;
+  /** Milliseconds after which problems are said again, as the API server keeps Events for an hour. Default 600000. */
+  readonly repeatMs?: number;
+}
+
+interface Subject {
+  readonly apiVersion: string;
+  readonly kind: string;
+  readonly metadata: { readonly namespace: string; readonly name: string; readonly uid: string };
+}
+
+/** What the API server takes in one Event (maxLength of note, events.k8s.io/v1). */
+const MAX_MESSAGE = 1024;
+
+export class EventWriter {
+  readonly #options: Required<EventWriterOptions>;
+  /** `<kind>/<namespace>/<name>`, and whether a change was seen, as opposed to what may have been said before. */
+  readonly #queue = new Map<string, boolean>();
+  /** Version of each split of the mesh that was looked at last; null before leading. */
+  #seen: ReadonlyMap<string, string> | null = null;
+  #busy: Promise<void> | null = null;
+  #stopped = false;
+  readonly #backoff: Backoff;
+  readonly #unsubscribe: readonly (() => void)[];
+  #cancelRepeat = (): void => {};
+  #cancelPause = (): void => {};
+
+  constructor(options: EventWriterOptions) {
+    this.#options = { paceMs: 50, repeatMs: 600_000, ...options };
+    const { store, random } = this.#options;
+    this.#backoff = new Backoff(500, 30_000, random);
+    this.#unsubscribe = [
+      store.subscribe(mesh => this.#noteSplits(mesh)),
+      store.onProblem(subject => this.#noteChange(subject)),
+    ];
+    this.#repeat();
+  }
+
+  /** To be called when leading begins or ends. */
+  leadershipChanged(): void {
+    const { isLeader, store } = this.#options;
+    this.#queue.clear();
+    this.#seen = isLeader() && store.current !== null ? versions(store.current) : null;
+    this.#queueProblems();
+  }
+
+  /** Resolves when nothing is under way any more. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const end of this.#unsubscribe) end();
+    this.#cancelRepeat();
+    this.#cancelPause();
+    this.#queue.clear();
+    await this.#busy;
+  }
+
+  #repeat(): void {
+    this.#cancelRepeat = this.#options.clock.after(this.#options.repeatMs, () => {
+      this.#queueProblems();
+      this.#repeat();
+    });
+  }
+
+  #queueProblems(): void {
+    for (const { subject } of this.#options.store.problems())
+      if (kindOf(subject) !== undefined && !this.#queue.has(subject)) this.#queue.set(subject, false);
+    this.#wake();
+  }
+
+  /** A split that comes or changes is told of, be it in order or not. */
+  #noteSplits(mesh: Mesh): void {
+    const before = this.#seen;
+    if (!this.#options.isLeader()) return;
+    this.#seen = versions(mesh);
+    if (before === null) return;
+    for (const [subject, version] of this.#seen)
+      if (before.get(subject) !== version) this.#noteChange(subject);
+  }
+
+  #noteChange(subject: string): void {
+    if (!this.#options.isLeader() || kindOf(subject) === undefined) return;
+    // Not before everyone who follows the store has taken the mesh.
+    queueMicrotask(() =>
+      this.#options.whenInForce(() => {
+        this.#queue.set(subject, true);
+        this.#wake();
+      }),
+    );
+  }
+
+  #wake(): void {
+    if (this.#busy !== null || this.#stopped) return;
+    this.#busy = this.#writeAll().finally(() => {
+      this.#busy = null;
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    const { isLeader, paceMs, log } = this.#options;
+    for (let [next] = this.#queue; next !== undefined && isLeader() && !this.#stopped; [next] = this.#queue) {
+      const [subject, changed] = next;
+      this.#queue.delete(subject);
+      let pause = paceMs;
+      try {
+        await this.#write(subject, changed);
+        this.#backoff.reset();
+      } catch (error) {
+        log.warn({ subject, err: error }, 'event not written; it is tried again');
+        if (!this.#queue.has(subject)) this.#queue.set(subject, changed);
+        pause = this.#backoff.next();
+      }
+      await this.#pause(pause);
+    }
+  }
+
+  #pause(ms: number): Promise<void> {
+    return new Promise(resolve => {
+      const cancel = this.#options.clock.after(ms, resolve);
+      this.#cancelPause = () => {
+        cancel();
+        resolve();
+      };
+    });
+  }
+
+  async #write(subject: string, changed: boolean): Promise<void> {
+    const { api, store, clock, controllerName } = this.#options;
+    const [kind, namespace, name] = subject.split('/') as [EventKind, string, string];
+    const object = await this.#read(kind, namespace, name);
+    if (object === null) return;
+    const problems = store.problems().find(entry => entry.subject === subject)?.problems ?? [];
+    const message = problems.length === 0 ? 'in force' : problems.join('. ');
+    const { uid } = object.metadata;
+    const now = timestamp(clock.unix());
+    const said = createHash('sha256')
+      .update(`${uid}\n${controllerName}\n${message}`)
+      .digest('hex')
+      .slice(0, 16);
+    const collection = `/api/v1/namespaces/${namespace}/events`;
+    const event = {
+      apiVersion: 'v1',
+      kind: 'Event',
+      metadata: { namespace, name: `${name.slice(0, 230)}.${said}` },
+      involvedObject: { apiVersion: object.apiVersion, kind, namespace, name, uid },
+      type: problems.length === 0 ? 'Normal' : 'Warning',
+      reason: problems.length === 0 ? 'Accepted' : 'Invalid',
+      message: message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 3)}...`,
+      source: { component: controllerName },
+      reportingComponent: controllerName,
+      firstTimestamp: now,
+      lastTimestamp: now,
+      count: 1,
+    };
+    try {
+      await api.create(collection, event);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 409) throw error;
+      if (!changed) return;
+      const path = `${collection}/${event.metadata.name}`;
+      await api.patch(path, 'application/merge-patch+json', { lastTimestamp: now });
+    }
+  }
+
+  async #read(kind: EventKind, namespace: string, name: string): Promise<Subject | null> {
+    const { api } = this.#options;
+    const collection = await collectionPath(api, kindDefinitions[kind]);
+    if (collection === null) return null;
+    const [, base = '', plural = ''] = /^(.*)\/([^/]+)$/.exec(collection) ?? [];
+    try {
+      return await api.get<Subject>(`${base}/namespaces/${namespace}/${plural}/${name}`);
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 404) return null;
+      throw error;
+    }
+  }
+}
+
+function kindOf(subject: string): EventKind | undefined {
+  return kinds.find(kind => subject.startsWith(`${kind}/`));
+}
+
+/** Of each split by subject; a split is as many routes as its Service has ports. */
+function versions({ routes }: Mesh): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const { kind, namespace, name, uid, generation } of routes.values())
+    if (kind === 'TrafficSplit') found.set(`${kind}/${namespace}/${name}`, `${uid}/${generation}`);
+  return found;
+}
