@@ -59,7 +59,8 @@ export const limits = {
   },
   tcpIdleTimeoutMs: {
     of: ['connections'],
-    default: HOUR_MS,
+    // Pools of database connections are silent for hours; whether the peer is there the kernel asks (keepaliveTcpMs).
+    default: DAY_MS,
     ...time,
     description: 'without a byte in either direction of a connection that is carried as bytes',
     outcome: 'both connections are reset',

@@ -140,13 +140,20 @@ class InboundConnection {
     this.#transport.resume();
   }
 
-  /** A port that speaks HTTP waits for it; on others the server may have to speak first. */
+  /** A port that speaks HTTP waits for it; on others the server may have to speak first, unless only the mesh may call. */
   #patience(detectTimeoutMs: number): number {
     const { protocol, mtls, port } = this.#config;
+    const { learned, limits } = this.#options;
     if (protocol === 'http' || protocol === 'http2' || protocol === 'grpc') return Number.POSITIVE_INFINITY;
-    const known =
-      protocol === 'detect' && mtls === 'permissive' && this.#options.learned.isServerFirst(String(port));
+    if (mtls === 'strict') return limits.connections.handshakeTimeoutMs;
+    const known = learned.isServerFirst(String(port), this.#address);
     return known ? Math.min(detectTimeoutMs, KNOWN_SERVER_FIRST_MS) : detectTimeoutMs;
+  }
+
+  /** Of the client. A pod has a sidecar or has none, so what was learned of one client is no guess about another. */
+  get #address(): string {
+    const { client } = this.#connection;
+    return client.slice(0, client.lastIndexOf(':'));
   }
 
   #decide(verdict: Verdict | null, bytes: Buffer): void {
@@ -262,14 +269,14 @@ class InboundConnection {
   #splice(transport: SocketTransport, peer: string, bytes: Buffer): void {
     const { splice, edges, learned, accessLog } = this.#options;
     const { client } = this.#connection;
-    const { port, protocol } = this.#config;
+    const { port } = this.#config;
     const context = new InboundContext(client, peer, '', this.#config, this.#application.cluster, false);
     const stage = new Splice(
       splice,
       {
         series: () => context.series(edges, 'tcp'),
-        serverSpokeFirst() {
-          if (protocol === 'detect' && peer === '') learned.serverSpokeFirst(String(port));
+        serverSpokeFirst: () => {
+          if (peer === '') learned.serverSpokeFirst(String(port), this.#address);
         },
         onSpliceEnd: (ended, failure) =>
           logSplice(accessLog, 'inbound', splice.clock, ended, failure, context, peer),

@@ -1,5 +1,5 @@
 /**
- * What was learned of ports that do not declare their protocol. A connection on which the client said nothing and the
+ * What was learned of ports that do not say who speaks first. A connection on which the client said nothing and the
  * server spoke first is not HTTP, so the next ones on that port need not wait. A port on which HTTP was seen is never
  * taken for one, however long its clients are silent.
  */
@@ -12,25 +12,31 @@ export class LearnedProtocols {
     this.#max = max;
   }
 
-  isServerFirst(port: string): boolean {
-    return this.#ports.get(port) === 'server-first';
+  /** `client`: an address if it matters who connects, because a silent client may also be one whose first bytes are late. */
+  isServerFirst(port: string, client = ''): boolean {
+    return this.#ports.get(port) !== 'http' && this.#ports.get(keyOf(port, client)) === 'server-first';
   }
 
   sawHttp(port: string): void {
     if (this.#ports.get(port) !== 'http') this.#set(port, 'http');
   }
 
-  serverSpokeFirst(port: string): void {
-    if (!this.#ports.has(port)) this.#set(port, 'server-first');
+  serverSpokeFirst(port: string, client = ''): void {
+    const key = keyOf(port, client);
+    if (!this.#ports.has(port) && !this.#ports.has(key)) this.#set(key, 'server-first');
   }
 
-  #set(port: string, protocol: 'http' | 'server-first'): void {
-    if (!this.#ports.has(port) && this.#ports.size >= this.#max) {
+  #set(key: string, protocol: 'http' | 'server-first'): void {
+    if (!this.#ports.has(key) && this.#ports.size >= this.#max) {
       for (const oldest of this.#ports.keys()) {
         this.#ports.delete(oldest);
         break;
       }
     }
-    this.#ports.set(port, protocol);
+    this.#ports.set(key, protocol);
   }
+}
+
+function keyOf(port: string, client: string): string {
+  return client === '' ? port : `${port} ${client}`;
 }

@@ -13,6 +13,14 @@ test('a port on which the server spoke first is remembered, unless HTTP was seen
   expect(learned.isServerFirst('a')).toBe(false);
 });
 
+test('what was learned of one client is not held against another, and HTTP counts for all', () => {
+  const learned = new LearnedProtocols();
+  learned.serverSpokeFirst('a', '10.0.0.1');
+  expect(['10.0.0.1', '10.0.0.2'].map(client => learned.isServerFirst('a', client))).toEqual([true, false]);
+  learned.sawHttp('a');
+  expect(learned.isServerFirst('a', '10.0.0.1')).toBe(false);
+});
+
 test('the ports that are remembered are bounded', () => {
   const learned = new LearnedProtocols(2);
   for (const port of ['a', 'b', 'c']) learned.serverSpokeFirst(port);

@@ -1,45 +1,20 @@
-import {
-  type ClientHttp2Session,
-  type ClientHttp2Stream,
-  connect,
-  createServer,
-  type IncomingHttpHeaders,
-  type ServerHttp2Session,
-  type ServerHttp2Stream,
+import type {
+  ClientHttp2Session,
+  ClientHttp2Stream,
+  IncomingHttpHeaders,
+  ServerHttp2Stream,
 } from 'node:http2';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { eventually, listen, onEnd, tcpApp } from '../apps.ts';
+import { eventually, onEnd, tcpApp } from '../apps.ts';
+import { http2App as anyHttp2App, http2Session as session } from '../http2/peers.ts';
 import { reach, ways } from '../ways.ts';
 
-/** An application of HTTP/2 alone. */
 async function http2App(
   enableConnectProtocol: boolean,
   onStream: (stream: ServerHttp2Stream, headers: IncomingHttpHeaders) => void,
 ): Promise<number> {
-  const server = createServer({ settings: { enableConnectProtocol } });
-  const sessions = new Set<ServerHttp2Session>();
-  server.on('session', session => {
-    sessions.add(session);
-    session.on('error', () => {});
-  });
-  server.on('stream', (stream, headers) => {
-    stream.on('error', () => {});
-    onStream(stream as ServerHttp2Stream, headers);
-  });
-  onEnd(() => {
-    server.close();
-    for (const session of sessions) session.destroy();
-  });
-  return listen(server as never);
-}
-
-async function session(port: number): Promise<ClientHttp2Session> {
-  const opened = connect(`http://127.0.0.1:${port}`);
-  opened.on('error', () => {});
-  onEnd(() => opened.destroy());
-  await new Promise(resolve => opened.once('remoteSettings', resolve));
-  return opened;
+  return (await anyHttp2App(onStream, { settings: { enableConnectProtocol } })).port;
 }
 
 function webSocket(client: ClientHttp2Session): ClientHttp2Stream {
