@@ -21,16 +21,19 @@ import { ReadGate } from './read-gate.ts';
 import { REFUSALS, type Refusal } from './refusal.ts';
 import { Stopwatch } from './stopwatch.ts';
 
-// What the next byte belongs to.
-/** Nothing: no request is open, or its response is complete. A byte here poisons the connection. */
-const IDLE = 0;
-const HEAD = 1;
-const BODY = 2;
-const TUNNEL = 3;
-/** Nothing: our FIN is sent after the last response. */
-const LINGER = 4;
-/** Nothing: the transport is closing or closed. */
-const CLOSED = 5;
+/**
+ * What the next byte belongs to (RFC 9112 §2.1, §6.3, §9):
+ *
+ *     idle ── open() ──→ head ── 1xx ──→ head
+ *     head ── final response ──→ body ── its end ──→ idle; without a body at once
+ *     head ── 101, 2xx of CONNECT ──→ tunnel
+ *     idle ── drained, not reusable, FIN of the peer ──→ linger: FIN is sent
+ *     any ── error, timeout, the transport is gone ──→ closed
+ *
+ *  - idle: nothing: no request is open, or its response is complete. A byte here poisons the connection.
+ *  - linger, closed: nothing.
+ */
+type Phase = 'idle' | 'head' | 'body' | 'tunnel' | 'linger' | 'closed';
 
 /**
  * The client side of one HTTP/1.1 connection: one request at a time. Nothing of an upstream is trusted: a response
@@ -52,7 +55,7 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
   readonly #decoder: BodyDecoder;
   readonly #gate: ReadGate;
   readonly #watch: Stopwatch;
-  #phase = IDLE;
+  #phase: Phase = 'idle';
   #stream: Http1ClientStream | null = null;
   #partial: PartialHead | null = null;
   #informational = 0;
@@ -81,14 +84,14 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
   }
 
   get capacity(): number {
-    return this.#phase === IDLE && this.#stream === null && !this.#draining ? 1 : 0;
+    return this.#phase === 'idle' && this.#stream === null && !this.#draining ? 1 : 0;
   }
 
   open(head: RequestHead, end: boolean, receiver: ResponseReceiver): ClientStream {
     if (this.capacity === 0) throw new Error('HTTP/1.1 connection has no capacity for another request');
     const stream = new Http1ClientStream(this, this.#output, head, end, receiver);
     this.#stream = stream;
-    this.#phase = HEAD;
+    this.#phase = 'head';
     this.#informational = 0;
     this.#watch.restart();
     return stream;
@@ -100,24 +103,25 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
     let i = 0;
     while (i < end) {
       switch (this.#phase) {
-        case HEAD:
+        case 'head':
           i = this.#head(bytes, i, end);
           break;
-        case BODY:
+        case 'body':
           i = this.#body(bytes, i, end);
           break;
-        case TUNNEL:
+        case 'tunnel':
           this.onBody(i === 0 ? bytes : bytes.subarray(i), false);
           i = end;
           break;
-        case IDLE:
+        case 'idle':
           this.#refuse(REFUSALS.unexpectedBytes);
           return;
-        default:
+        case 'linger':
+        case 'closed':
           return;
       }
     }
-    if (this.#phase === IDLE) this.#endTurn();
+    if (this.#phase === 'idle') this.#endTurn();
   }
 
   #head(bytes: Buffer, start: number, end: number): number {
@@ -190,7 +194,7 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
     else this.#decoder.startUntilClose();
     if (this.#decoder.untilClose) this.#reusable = false;
     const end = this.#decoder.done;
-    this.#phase = end ? IDLE : BODY;
+    this.#phase = end ? 'idle' : 'body';
     stream.answered = end;
     stream.receiver.onResponse(head, end);
     if (!this.#reusable) this.#startDraining();
@@ -212,7 +216,7 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
   }
 
   #openTunnel(stream: Http1ClientStream, head: ResponseHead): void {
-    this.#phase = TUNNEL;
+    this.#phase = 'tunnel';
     this.#reusable = false;
     stream.receiver.onResponse(head, false);
     if (!stream.dead) stream.tunnelOpened();
@@ -232,12 +236,12 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
   #body(bytes: Buffer, start: number, end: number): number {
     const decoder = this.#decoder;
     const next = decoder.decode(bytes, start, end);
-    if (this.#phase !== BODY) return next;
+    if (this.#phase !== 'body') return next;
     if (decoder.refusal !== null) {
       this.#refuse(decoder.refusal);
       return end;
     }
-    if (decoder.done) this.#phase = IDLE;
+    if (decoder.done) this.#phase = 'idle';
     return next;
   }
 
@@ -272,20 +276,21 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
   /** FIN from the upstream: the end of a body that has no other end, else of the connection. */
   receiveEnd(): void {
     switch (this.#phase) {
-      case BODY:
+      case 'body':
         if (!this.#decoder.untilClose) return this.#fail('connection-closed');
         this.#decoder.stop();
-        this.#phase = IDLE;
+        this.#phase = 'idle';
         this.onBody(EMPTY, true);
         // A request that is still going on has nobody to go to.
-        if (this.#phase === IDLE) this.#endOutput();
+        if (this.#phase === 'idle') this.#endOutput();
         return;
-      case TUNNEL:
+      case 'tunnel':
         return this.onBody(EMPTY, true);
-      case LINGER:
-      case CLOSED:
+      case 'linger':
+      case 'closed':
         return;
-      default:
+      case 'idle':
+      case 'head':
         if (this.#stream !== null) return this.#fail('connection-closed');
         this.#startDraining();
         return this.#endOutput();
@@ -301,18 +306,19 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
   /** Decides about timeouts. @param nowMs monotonic milliseconds, called about once a second */
   tick(nowMs: number): void {
     const { limits } = this.#codec;
-    if (this.#phase === CLOSED) return;
+    if (this.#phase === 'closed') return;
     if (this.#watch.stalled(nowMs, limits.bodyIdleTimeoutMs)) return this.#timeout('bodyIdleTimeoutMs');
     switch (this.#phase) {
-      case HEAD:
+      case 'head':
         return this.#tickHead(nowMs);
-      case IDLE:
+      case 'idle':
         return this.#tickIdle(nowMs);
-      case LINGER:
+      case 'linger':
         if (this.#output.buffered > 0) this.#watch.restart();
         else if (this.#watch.passed(nowMs, limits.lingerTimeoutMs)) this.#close('timeout');
         return;
-      default:
+      case 'body':
+      case 'tunnel':
         return;
     }
   }
@@ -346,11 +352,11 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
 
   drain(): void {
     this.#startDraining();
-    if (this.#phase === IDLE && this.#stream === null) this.#endOutput();
+    if (this.#phase === 'idle' && this.#stream === null) this.#endOutput();
   }
 
   #startDraining(): void {
-    if (this.#draining || this.#phase === CLOSED) return;
+    if (this.#draining || this.#phase === 'closed') return;
     this.#draining = true;
     this.#owner.onDraining(this);
   }
@@ -362,7 +368,7 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
   // From here to #progressed: called by the stream.
 
   requestEnded(stream: Http1ClientStream): void {
-    if (stream === this.#stream && this.#phase === IDLE) this.#watch.restart();
+    if (stream === this.#stream && this.#phase === 'idle') this.#watch.restart();
   }
 
   /** The sender of the request does not keep to its Content-Length. */
@@ -385,7 +391,7 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
 
   /** A request that ended after its response gives the connection back here, not inside the call that ended it. */
   #progressed(): void {
-    if (this.#phase === IDLE && this.#stream !== null) this.#endTurn();
+    if (this.#phase === 'idle' && this.#stream !== null) this.#endTurn();
   }
 
   #drained(): void {
@@ -421,15 +427,15 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
 
   /** Sends FIN after what is written. */
   #endOutput(): void {
-    this.#phase = LINGER;
+    this.#phase = 'linger';
     this.#watch.restart();
     this.#gate.reset();
     this.#transport.end();
   }
 
   #close(reason: ResetReason): void {
-    if (this.#phase === CLOSED) return;
-    this.#phase = CLOSED;
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
     this.#closeReason = reason;
     this.#decoder.stop();
     this.#output.close();

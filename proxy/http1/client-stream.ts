@@ -9,16 +9,17 @@ import type { Output } from '../transport/output.ts';
 import type { Http1ClientConnection } from './client-connection.ts';
 import { writeChunk, writeHead } from './head-writer.ts';
 
-// Where the request is.
-/** The body has a declared length. */
-const FIXED = 0;
-const CHUNKED = 1;
-/** The tunnel is asked for and not there: bytes for it are kept, because the peer may refuse it (RFC 9110 §9.3.6). */
-const ASKING = 2;
-const TUNNEL = 3;
-const ENDED = 4;
-/** The connection is being closed because the sender did not keep to its Content-Length. */
-const ABORTED = 5;
+/**
+ * Where the request is:
+ *
+ *     fixed, chunked (RFC 9112 §6.3) ── its end ──→ ended; without a body from the start
+ *     asking ── 101, 2xx of CONNECT ──→ tunnel ── our half of it ends ──→ ended
+ *     asking ── any other final response ──→ ended
+ *     fixed ── more or less than its Content-Length ──→ aborted: the connection is being closed
+ *
+ * asking: bytes for the tunnel are kept, because the peer may refuse it (RFC 9110 §9.3.6).
+ */
+type RequestState = 'fixed' | 'chunked' | 'asking' | 'tunnel' | 'ended' | 'aborted';
 
 /** Methods whose request without a body says so, since servers expect one (RFC 9110 §8.6). */
 function expectsBody(method: string): boolean {
@@ -40,7 +41,7 @@ export class Http1ClientStream implements ClientStream {
   readonly start: number;
   readonly #connection: Http1ClientConnection;
   readonly #output: Output;
-  #state = ENDED;
+  #state: RequestState = 'ended';
   #remaining = 0;
   #early: Buffer[] | null = null;
   #earlyEnd = false;
@@ -60,13 +61,13 @@ export class Http1ClientStream implements ClientStream {
     this.start = output.position;
     this.#connection = connection;
     this.#output = output;
-    if (this.isConnect || head.upgrade !== '') this.#state = ASKING;
+    if (this.isConnect || head.upgrade !== '') this.#state = 'asking';
     else if (!end) this.#startBody(head.contentLength);
     this.#writeHead(head);
   }
 
   #startBody(contentLength: number): void {
-    this.#state = contentLength >= 0 ? FIXED : CHUNKED;
+    this.#state = contentLength >= 0 ? 'fixed' : 'chunked';
     this.#remaining = contentLength;
   }
 
@@ -75,9 +76,9 @@ export class Http1ClientStream implements ClientStream {
     // TE is hop-by-hop, so Connection has to name it (RFC 9110 §10.1.4).
     let connection = hasTe(fields) ? 'te' : '';
     let last = '';
-    if (this.#state === FIXED) last = `content-length: ${this.#remaining}\r\n`;
-    else if (this.#state === CHUNKED) last = 'transfer-encoding: chunked\r\n';
-    else if (this.#state === ENDED && expectsBody(method)) last = 'content-length: 0\r\n';
+    if (this.#state === 'fixed') last = `content-length: ${this.#remaining}\r\n`;
+    else if (this.#state === 'chunked') last = 'transfer-encoding: chunked\r\n';
+    else if (this.#state === 'ended' && expectsBody(method)) last = 'content-length: 0\r\n';
     if (head.upgrade !== '') {
       last = `upgrade: ${head.upgrade}\r\n`;
       connection = connection === '' ? 'upgrade' : 'te, upgrade';
@@ -90,12 +91,12 @@ export class Http1ClientStream implements ClientStream {
 
   /** The request is written completely, or needs no more. */
   get ended(): boolean {
-    return this.#state === ENDED;
+    return this.#state === 'ended';
   }
 
   /** The receiver does not know the end yet: a tunnel lasts until both directions have ended. */
   get awaited(): boolean {
-    return !this.answered || this.#state === TUNNEL;
+    return !this.answered || this.#state === 'tunnel';
   }
 
   get asksTunnel(): boolean {
@@ -103,15 +104,15 @@ export class Http1ClientStream implements ClientStream {
   }
 
   data(chunk: Buffer, end: boolean): boolean {
-    if (this.dead || this.#state === ENDED) return true;
-    if (this.#state === ASKING) return this.#keepEarly(chunk, end);
+    if (this.dead || this.#state === 'ended') return true;
+    if (this.#state === 'asking') return this.#keepEarly(chunk, end);
     if (chunk.length > 0) {
-      if (this.#state === CHUNKED) writeChunk(this.#output, chunk);
-      else if (this.#state === FIXED) this.#fixed(chunk);
-      else if (this.#state === TUNNEL) this.#output.chunk(chunk);
+      if (this.#state === 'chunked') writeChunk(this.#output, chunk);
+      else if (this.#state === 'fixed') this.#fixed(chunk);
+      else if (this.#state === 'tunnel') this.#output.chunk(chunk);
     }
     if (end) {
-      if (this.#state === CHUNKED) this.#output.text('0\r\n\r\n');
+      if (this.#state === 'chunked') this.#output.text('0\r\n\r\n');
       this.#finish();
     }
     return this.#output.writable;
@@ -125,7 +126,7 @@ export class Http1ClientStream implements ClientStream {
   }
 
   #abort(): void {
-    this.#state = ABORTED;
+    this.#state = 'aborted';
     this.#connection.abort();
   }
 
@@ -138,7 +139,7 @@ export class Http1ClientStream implements ClientStream {
 
   /** The peer has accepted the tunnel. */
   tunnelOpened(): void {
-    this.#state = TUNNEL;
+    this.#state = 'tunnel';
     const early = this.#early;
     this.#early = null;
     if (early !== null) for (let i = 0; i < early.length; i++) this.#output.chunk(early[i]);
@@ -147,23 +148,23 @@ export class Http1ClientStream implements ClientStream {
 
   /** The peer has answered without a tunnel: the request, which has no body, is complete. */
   tunnelRefused(): void {
-    this.#state = ENDED;
+    this.#state = 'ended';
     this.#early = null;
   }
 
   /** Without the chunked coding there is no place for trailers; they are dropped (RFC 9110 §6.5.1). */
   trailers(fields: FieldLines): void {
-    if (this.dead || this.#state === ENDED) return;
-    if (this.#state === CHUNKED) writeHead(this.#output, '0\r\n', fields, '\r\n');
+    if (this.dead || this.#state === 'ended') return;
+    if (this.#state === 'chunked') writeHead(this.#output, '0\r\n', fields, '\r\n');
     this.#finish();
   }
 
   #finish(): void {
-    if (this.#state === ABORTED) return;
+    if (this.#state === 'aborted') return;
     // Less than declared: the peer would take the next request for the rest.
-    if (this.#state === FIXED && this.#remaining !== 0) return this.#abort();
-    const wasTunnel = this.#state === TUNNEL;
-    this.#state = ENDED;
+    if (this.#state === 'fixed' && this.#remaining !== 0) return this.#abort();
+    const wasTunnel = this.#state === 'tunnel';
+    this.#state = 'ended';
     if (wasTunnel) this.#connection.tunnelHalfEnded();
     else this.#connection.requestEnded(this);
   }

@@ -20,21 +20,22 @@ import { REFUSALS, type Refusal } from './refusal.ts';
 import { Http1ServerStream } from './server-stream.ts';
 import { Stopwatch } from './stopwatch.ts';
 
-// What the next byte belongs to.
-/** A request head, or nothing yet: the only state without a stream. */
-const HEAD = 0;
-/** The body of the current request; thrown away when its response has ended already. */
-const BODY = 1;
-/** A later request (or a tunnel that is not there yet): kept until the current one is done. */
-const WAIT = 2;
-const TUNNEL = 3;
 /**
- * Nothing: our FIN is sent. Reading on for a while, however much comes, lets a client that still sends read the response
- * before it sees a reset (RFC 9112 §9.6).
+ * What the next byte belongs to (RFC 9112 §2.1, §6, §9):
+ *
+ *     head ── a request with a body ──→ body ── its end ──→ wait ── the response is sent ──→ head
+ *     head ── a request without one, or for a tunnel ──→ wait ── 101, 2xx of CONNECT ──→ tunnel
+ *     head, body, wait ── last response, refusal, idle ──→ linger: FIN is sent
+ *     any ── error, timeout, the transport is gone ──→ closed
+ *
+ *  - head: a request head, or nothing yet: the only state without a stream.
+ *  - body: the body of the current request; thrown away when its response has ended already.
+ *  - wait: a later request (or a tunnel that is not there yet): kept until the current one is done.
+ *  - linger: nothing. Reading on for a while, however much comes, lets a client that still sends read the response before
+ *    it sees a reset (§9.6).
+ *  - closed: nothing; the transport is closing or closed.
  */
-const LINGER = 4;
-/** Nothing: the transport is closing or closed. */
-const CLOSED = 5;
+type Phase = 'head' | 'body' | 'wait' | 'tunnel' | 'linger' | 'closed';
 
 /**
  * The server side of one HTTP/1.1 (or 1.0) connection. Requests are served one at a time; what a client sends ahead of
@@ -57,7 +58,7 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
   readonly #gate: ReadGate;
   readonly #held: HeldBytes;
   readonly #watch: Stopwatch;
-  #phase = HEAD;
+  #phase: Phase = 'head';
   #stream: Http1ServerStream | null = null;
   #partial: PartialHead | null = null;
   /** Bytes of an empty line before the request line: 0..2. */
@@ -107,18 +108,19 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
     let i = start;
     while (i < end) {
       switch (this.#phase) {
-        case HEAD:
+        case 'head':
           i = this.#head(bytes, i, end);
           break;
-        case BODY:
+        case 'body':
           i = this.#body(bytes, i, end);
           break;
-        case WAIT:
+        case 'wait':
           return i;
-        case TUNNEL:
+        case 'tunnel':
           this.onBody(i === 0 && end === bytes.length ? bytes : bytes.subarray(i, end), false);
           return end;
-        default:
+        case 'linger':
+        case 'closed':
           return end;
       }
     }
@@ -198,7 +200,7 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
     this.#watch.restart();
     if (p.chunked) this.#decoder.startChunked();
     else this.#decoder.startFixed(head.contentLength);
-    this.#phase = head.contentLength === 0 ? WAIT : BODY;
+    this.#phase = head.contentLength === 0 ? 'wait' : 'body';
     this.#handler.onRequest(stream, head, head.contentLength === 0 && !stream.asksTunnel);
   }
 
@@ -207,13 +209,13 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
     this.#watch.restart();
     if (this.#stream !== null) this.#stream.awaitsContinue = false;
     const next = decoder.decode(bytes, start, end);
-    if (this.#phase !== BODY) return next;
+    if (this.#phase !== 'body') return next;
     if (decoder.refusal !== null) {
       this.#refuseBody(decoder.refusal);
       return end;
     }
     if (decoder.done) {
-      this.#phase = WAIT;
+      this.#phase = 'wait';
       this.#endTurn();
     }
     return next;
@@ -239,7 +241,7 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
   }
 
   #hold(bytes: Buffer, start: number): void {
-    if (this.#phase === LINGER || this.#phase === CLOSED) return;
+    if (this.#phase === 'linger' || this.#phase === 'closed') return;
     if (!this.#held.append(bytes, start)) {
       this.#codec.refused('server', REFUSALS.bufferedBytes);
       this.#close();
@@ -254,7 +256,7 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
     const held = this.#held;
     if (held.length > 0) {
       held.start = this.#consume(held.bytes, held.end, held.start);
-      if (this.#phase === LINGER || this.#phase === CLOSED || held.length === 0) held.clear();
+      if (this.#phase === 'linger' || this.#phase === 'closed' || held.length === 0) held.clear();
     }
     if (!held.full) this.#gate.open();
     if (this.#inputEnded && held.length === 0) this.#endOfInput();
@@ -269,17 +271,19 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
 
   #endOfInput(): void {
     switch (this.#phase) {
-      case HEAD:
+      case 'head':
         return this.#endOutput();
-      case BODY:
+      case 'body':
         if (this.#discarding) return this.#endOutput();
         this.#close();
         return this.#fail('connection-closed');
-      case TUNNEL:
+      case 'tunnel':
         if (!this.#endTold) this.#stream?.receiver.onRequestData(EMPTY, true);
         this.#endTold = true;
         return;
-      default:
+      case 'wait':
+      case 'linger':
+      case 'closed':
         return;
     }
   }
@@ -288,7 +292,7 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
   closed(reason: ResetReason): void {
     const stream = this.#stream;
     const finished = stream === null || (stream.sent && (!stream.isTunnel || this.#endTold));
-    this.#phase = CLOSED;
+    this.#phase = 'closed';
     this.#decoder.stop();
     this.#held.clear();
     this.#output.close();
@@ -299,28 +303,28 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
   /** Decides about timeouts. @param nowMs monotonic milliseconds, called about once a second */
   tick(nowMs: number): void {
     const { limits, observer } = this.#codec;
-    if (this.#phase === CLOSED) return;
+    if (this.#phase === 'closed') return;
     if (this.#watch.stalled(nowMs, limits.bodyIdleTimeoutMs)) {
       observer.onLimit('bodyIdleTimeoutMs');
       this.#close();
       return this.#fail('timeout');
     }
     switch (this.#phase) {
-      case HEAD:
+      case 'head':
         return this.#tickHead(nowMs);
-      case BODY:
+      case 'body':
         // A client that we do not read from is not late.
         if (this.#gate.closed) this.#watch.restart();
         else if (this.#watch.passed(nowMs, limits.bodyIdleTimeoutMs)) this.#refuseBody(REFUSALS.bodyTimeout);
         return;
-      case WAIT:
+      case 'wait':
         if (this.#inputEnded && this.#stream?.waiting === true) this.#tickHalfClosed(nowMs);
         return;
-      case LINGER:
+      case 'linger':
         if (this.#output.buffered > 0) this.#watch.restart();
         else if (this.#watch.passed(nowMs, limits.lingerTimeoutMs)) this.#close();
         return;
-      default:
+      case 'tunnel':
         return;
     }
   }
@@ -352,14 +356,14 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
   drain(): void {
     if (this.#draining) return;
     this.#draining = true;
-    if (this.#phase === HEAD && this.#partial === null) this.#watch.restart();
+    if (this.#phase === 'head' && this.#partial === null) this.#watch.restart();
   }
 
   cutOff(): void {
     const stream = this.#stream;
     this.#draining = true;
     if (stream !== null && !stream.dead && !(stream.ended && !stream.isTunnel)) stream.receiver.onCutOff();
-    if (this.#phase === TUNNEL) this.#close();
+    if (this.#phase === 'tunnel') this.#close();
     else this.#endOutput();
   }
 
@@ -391,7 +395,7 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
   }
 
   tunnelOpened(): void {
-    this.#phase = TUNNEL;
+    this.#phase = 'tunnel';
   }
 
   /** FIN towards the client; the other direction of the tunnel goes on. */
@@ -421,18 +425,18 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
       stream.sent = true;
       if (!stream.dead) stream.receiver.onResponseSent();
     }
-    if (this.#phase === TUNNEL || this.#endTurn()) this.#release();
+    if (this.#phase === 'tunnel' || this.#endTurn()) this.#release();
   }
 
   /** Makes room for the next request when the current one is done in both directions. */
   #endTurn(): boolean {
     const stream = this.#stream;
-    if (stream === null || !stream.sent || !this.#decoder.done || this.#phase === TUNNEL) return false;
+    if (stream === null || !stream.sent || !this.#decoder.done || this.#phase === 'tunnel') return false;
     this.#stream = null;
     this.#discarding = false;
     this.#discarded = 0;
-    if (this.#phase !== WAIT) return false;
-    this.#phase = HEAD;
+    if (this.#phase !== 'wait') return false;
+    this.#phase = 'head';
     this.#watch.restart();
     this.#gate.reset();
     return true;
@@ -472,8 +476,8 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
 
   /** Sends FIN after what is written, and reads on for a while. */
   #endOutput(): void {
-    if (this.#phase === LINGER || this.#phase === CLOSED) return;
-    this.#phase = LINGER;
+    if (this.#phase === 'linger' || this.#phase === 'closed') return;
+    this.#phase = 'linger';
     this.#decoder.stop();
     this.#held.clear();
     this.#watch.restart();
@@ -483,8 +487,8 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
   }
 
   #close(): void {
-    if (this.#phase === CLOSED) return;
-    this.#phase = CLOSED;
+    if (this.#phase === 'closed') return;
+    this.#phase = 'closed';
     this.#decoder.stop();
     this.#output.close();
     this.#transport.destroy();

@@ -10,19 +10,25 @@ import type { Output } from '../transport/output.ts';
 import { statusLine, writeChunk, writeHead } from './head-writer.ts';
 import type { Http1ServerConnection } from './server-connection.ts';
 
-// Where the response is. A stream goes through them in this order and may skip any but the first and the last.
-const WAITING = 0;
-/** The body has a declared length. */
-const FIXED = 1;
-const CHUNKED = 2;
-/** The body ends with the connection: HTTP/1.0 clients, length unknown. */
-const UNTIL_CLOSE = 3;
-/** HEAD, 204, 304: body bytes of the sender are dropped. */
-const BODILESS = 4;
-const TUNNEL = 5;
-const ENDED = 6;
-/** The connection is being closed because the sender did not keep to its Content-Length. */
-const ABORTED = 7;
+/**
+ * Where the response is:
+ *
+ *     waiting ── respond(), framed by RFC 9112 §6.3 ──→ fixed, chunked, until-close, bodiless ── its end ──→ ended
+ *     waiting ── 101, 2xx of CONNECT ──→ tunnel ── our half of it ends ──→ ended
+ *     fixed ── more or less than its Content-Length ──→ aborted: the connection is being closed
+ *
+ * fixed: the body has a declared length. until-close: it ends with the connection (HTTP/1.0 clients, length unknown).
+ * bodiless: HEAD, 204, 304: body bytes of the sender are dropped.
+ */
+type ResponseState =
+  | 'waiting'
+  | 'fixed'
+  | 'chunked'
+  | 'until-close'
+  | 'bodiless'
+  | 'tunnel'
+  | 'ended'
+  | 'aborted';
 
 /** Receives for a stream whose handler broke its contract and set no receiver. */
 const NOBODY: RequestReceiver = {
@@ -55,7 +61,7 @@ export class Http1ServerStream implements ServerStream {
   readonly #output: Output;
   readonly #version: HttpVersion;
   readonly #isHead: boolean;
-  #state = WAITING;
+  #state: ResponseState = 'waiting';
   #remaining = 0;
 
   constructor(
@@ -79,17 +85,17 @@ export class Http1ServerStream implements ServerStream {
 
   /** No byte of a final response has been written. */
   get waiting(): boolean {
-    return this.#state === WAITING;
+    return this.#state === 'waiting';
   }
 
   /** The response, or this side's half of the tunnel, is written completely. */
   get ended(): boolean {
-    return this.#state === ENDED;
+    return this.#state === 'ended';
   }
 
   /** The client can see from the bytes themselves that the response is cut off. */
   get showsTruncation(): boolean {
-    return this.#state === FIXED || this.#state === CHUNKED || this.#state === BODILESS;
+    return this.#state === 'fixed' || this.#state === 'chunked' || this.#state === 'bodiless';
   }
 
   get asksTunnel(): boolean {
@@ -98,24 +104,24 @@ export class Http1ServerStream implements ServerStream {
 
   /** Ignored for HTTP/1.0 clients, which do not know 1xx (RFC 9110 §15.2). */
   informational(status: number, fields: FieldLines): void {
-    if (this.dead || this.#state !== WAITING || this.#version === 10) return;
+    if (this.dead || this.#state !== 'waiting' || this.#version === 10) return;
     if (status === 100) this.awaitsContinue = false;
     writeHead(this.#output, statusLine(status), fields, '\r\n');
   }
 
   respond(head: ResponseHead, end: boolean): void {
-    if (this.dead || this.#state !== WAITING) return;
+    if (this.dead || this.#state !== 'waiting') return;
     if (this.#opensTunnel(head.status)) return this.#openTunnel(head, end);
     if (head.status < 200) return this.reset('internal-error');
     this.keepAlive = this.connection.staysOpenAfter(this, end);
     const state = this.#framing(head, end);
     this.#state = state;
-    if (state === UNTIL_CLOSE) this.keepAlive = false;
+    if (state === 'until-close') this.keepAlive = false;
     let last = '';
-    if (state === FIXED) last = `content-length: ${this.#remaining}\r\n`;
-    else if (state === BODILESS && head.contentLength >= 0 && head.status !== 204) {
+    if (state === 'fixed') last = `content-length: ${this.#remaining}\r\n`;
+    else if (state === 'bodiless' && head.contentLength >= 0 && head.status !== 204) {
       last = `content-length: ${head.contentLength}\r\n`;
-    } else if (state === CHUNKED) last = 'transfer-encoding: chunked\r\n';
+    } else if (state === 'chunked') last = 'transfer-encoding: chunked\r\n';
     if (!this.keepAlive) last += 'connection: close\r\n';
     else if (this.#version === 10) last += 'connection: keep-alive\r\n';
     writeHead(this.#output, statusLine(head.status), head.fields, `${last}\r\n`);
@@ -127,7 +133,7 @@ export class Http1ServerStream implements ServerStream {
   }
 
   #openTunnel(head: ResponseHead, end: boolean): void {
-    this.#state = TUNNEL;
+    this.#state = 'tunnel';
     this.isTunnel = true;
     this.keepAlive = false;
     const last = this.isConnect ? '\r\n' : `connection: upgrade\r\nupgrade: ${this.upgrade}\r\n\r\n`;
@@ -137,24 +143,24 @@ export class Http1ServerStream implements ServerStream {
   }
 
   /** RFC 9112 §6.3. */
-  #framing(head: ResponseHead, end: boolean): number {
-    if (this.#isHead || head.status === 304 || head.status === 204) return BODILESS;
+  #framing(head: ResponseHead, end: boolean): ResponseState {
+    if (this.#isHead || head.status === 304 || head.status === 204) return 'bodiless';
     if (head.contentLength >= 0 || end) {
       this.#remaining = Math.max(head.contentLength, 0);
-      return FIXED;
+      return 'fixed';
     }
-    return this.#version === 10 ? UNTIL_CLOSE : CHUNKED;
+    return this.#version === 10 ? 'until-close' : 'chunked';
   }
 
   data(chunk: Buffer, end: boolean): boolean {
-    if (this.dead || this.#state === WAITING || this.#state === ENDED) return true;
+    if (this.dead || this.#state === 'waiting' || this.#state === 'ended') return true;
     if (chunk.length > 0) {
-      if (this.#state === CHUNKED) writeChunk(this.#output, chunk);
-      else if (this.#state === FIXED) this.#fixed(chunk);
-      else if (this.#state === UNTIL_CLOSE || this.#state === TUNNEL) this.#output.chunk(chunk);
+      if (this.#state === 'chunked') writeChunk(this.#output, chunk);
+      else if (this.#state === 'fixed') this.#fixed(chunk);
+      else if (this.#state === 'until-close' || this.#state === 'tunnel') this.#output.chunk(chunk);
     }
     if (end) {
-      if (this.#state === CHUNKED) this.#output.text('0\r\n\r\n');
+      if (this.#state === 'chunked') this.#output.text('0\r\n\r\n');
       this.#finish();
     }
     return this.#output.writable;
@@ -169,22 +175,22 @@ export class Http1ServerStream implements ServerStream {
 
   #abort(): void {
     this.connection.truncate(this);
-    this.#state = ABORTED;
+    this.#state = 'aborted';
   }
 
   /** Without the chunked coding there is no place for trailers; they are dropped (RFC 9110 §6.5.1). */
   trailers(fields: FieldLines): void {
-    if (this.dead || this.#state === WAITING || this.#state === ENDED) return;
-    if (this.#state === CHUNKED) writeHead(this.#output, '0\r\n', fields, '\r\n');
+    if (this.dead || this.#state === 'waiting' || this.#state === 'ended') return;
+    if (this.#state === 'chunked') writeHead(this.#output, '0\r\n', fields, '\r\n');
     this.#finish();
   }
 
   #finish(): void {
-    if (this.#state === ABORTED) return;
+    if (this.#state === 'aborted') return;
     // Less than declared: the client would take the next response for the rest.
-    if (this.#state === FIXED && this.#remaining !== 0) return this.#abort();
-    const wasTunnel = this.#state === TUNNEL;
-    this.#state = ENDED;
+    if (this.#state === 'fixed' && this.#remaining !== 0) return this.#abort();
+    const wasTunnel = this.#state === 'tunnel';
+    this.#state = 'ended';
     this.mark = this.#output.position;
     if (wasTunnel) this.connection.tunnelHalfEnded();
     else this.connection.responseEnded(this);
@@ -194,7 +200,7 @@ export class Http1ServerStream implements ServerStream {
   reset(_reason: ResetReason): void {
     if (this.dead) return;
     this.dead = true;
-    if (this.#state !== ENDED || this.asksTunnel) this.connection.streamReset(this);
+    if (this.#state !== 'ended' || this.asksTunnel) this.connection.streamReset(this);
   }
 
   consumed(bytes: number): void {
