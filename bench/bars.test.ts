@@ -16,6 +16,7 @@ const base: Omit<Measurement, 'scenario' | 'proxy' | 'cpu'> = {
 const results = (measurements: Measurement[]): SideBySide => ({
   date: '2026-11-21',
   machine: '',
+  versions: {},
   runs: 1,
   seconds: 1,
   measurements,

@@ -102,6 +102,12 @@ export async function listening(host: string, port: number, timeoutMs = 10_000):
   }
 }
 
+/** The first version number in what a program says of itself; '' if there is none. */
+export function versionOf(program: string, option: string): string {
+  const { stdout, stderr } = spawnSync(program, [option], { encoding: 'utf8' });
+  return /\d+\.\d+[.\w]*/.exec(`${stdout}${stderr}`)?.[0] ?? '';
+}
+
 /** Path of a program, or null. */
 export function find(program: string): string | null {
   const found = spawnSync('sh', ['-c', 'command -v "$1"', 'sh', program], { encoding: 'utf8' });

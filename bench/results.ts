@@ -15,6 +15,8 @@ export interface Circumstances {
 
 /** What `npm run bench` measures. */
 export interface SideBySide extends Circumstances {
+  /** By proxy. */
+  versions: Record<string, string>;
   runs: number;
   seconds: number;
   measurements: Measurement[];

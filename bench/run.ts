@@ -54,6 +54,9 @@ const isChosen = (name: string): boolean => chosen.some(one => one.name === name
 const proxies = choose('proxy', [tulle, envoy, haproxy, nginx], options.proxy);
 const results: SideBySide = {
   ...circumstances(),
+  versions: Object.fromEntries(
+    proxies.filter(proxy => proxy.missing('http1') === null).map(proxy => [proxy.name, proxy.version()]),
+  ),
   runs: Number(options.runs),
   seconds: Number(options.seconds),
   measurements: [],

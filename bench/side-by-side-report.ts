@@ -29,10 +29,13 @@ function startLine(starts: readonly number[]): string {
 }
 
 export function sideBySideReport(results: SideBySide): string {
-  const { date, machine, runs, seconds, measurements, idle, starts } = results;
+  const { date, machine, versions, runs, seconds, measurements, idle, starts } = results;
+  const all = Object.entries(versions)
+    .map(([name, version]) => `${name} ${version}`)
+    .join(', ');
   const measured = scenarios.filter(({ name }) => measurements.some(({ scenario }) => scenario === name));
   return [
-    `${date}, ${machine}, ${runs} runs of ${seconds} s; median (smallest–largest).`,
+    `${date}, ${machine}; ${all}; ${runs} ${runs === 1 ? 'run' : 'runs'} of ${seconds} s; median (smallest–largest).`,
     barTable(results),
     ...measured.map(scenario => scenarioTable(scenario, measurements)),
     ...(idle.length > 0 ? [idleTable(idle)] : []),

@@ -3,7 +3,7 @@
  * One worker thread. The binary is named by the variable ENVOY, or is on the PATH.
  */
 import { manyEndpoints } from '../addresses.ts';
-import { find } from '../process.ts';
+import { find, versionOf } from '../process.ts';
 import { startHops } from './hops.ts';
 import type { Context, Hop, Proxy, Scale } from './proxy.ts';
 
@@ -140,6 +140,7 @@ const program = (): string | null => process.env.ENVOY ?? find('envoy');
 export const envoy: Proxy = {
   name: 'envoy',
   missing: () => (program() === null ? 'no envoy: put it on the PATH, or its path into ENVOY' : null),
+  version: () => versionOf(program() ?? 'envoy', '--version'),
   start: (way, context) =>
     startHops(
       {

@@ -1,5 +1,5 @@
 /** HAProxy, one thread, with the features of a sidecar that it has: routing rule, retries, statistics. */
-import { find } from '../process.ts';
+import { find, versionOf } from '../process.ts';
 import { startHops } from './hops.ts';
 import type { Context, Hop, Proxy } from './proxy.ts';
 
@@ -52,6 +52,7 @@ backend out
 export const haproxy: Proxy = {
   name: 'haproxy',
   missing: () => (find('haproxy') === null ? 'haproxy is not installed' : null),
+  version: () => versionOf('haproxy', '-v'),
   start: (way, context) =>
     startHops(
       {

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { backend } from '../addresses.ts';
-import { find } from '../process.ts';
+import { find, versionOf } from '../process.ts';
 import { startHops } from './hops.ts';
 import type { Context, Hop, Proxy } from './proxy.ts';
 
@@ -100,6 +100,7 @@ export const nginx: Proxy = {
       ? `no ${STREAM_MODULE}: install libnginx-mod-stream`
       : null;
   },
+  version: () => versionOf('nginx', '-v'),
   start: (way, context) =>
     startHops(
       {

@@ -69,6 +69,7 @@ export interface Proxy {
   name: string;
   /** Why it cannot go this way here, or null. */
   missing(way: Way): string | null;
+  version(): string;
   start(way: Way, context: Context): Promise<Started>;
 }
 

@@ -4,6 +4,7 @@
  */
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { version } from '../../api/version.ts';
 import { applicationPort, freeNetwork, World } from '../../cli/demo/world.ts';
 import { backend, backendAnywhere, manyEndpoints, proxyPorts } from '../addresses.ts';
 import { type Listen, startBackend } from '../backends/backend.ts';
@@ -113,6 +114,7 @@ function manifests(destination: Destination, { routes = 0, endpoints }: Scale): 
 export const tulle: Proxy = {
   name: 'tulle',
   missing: () => (existsSync(PROGRAM) ? null : 'dist/tulle.js is missing: npm run build'),
+  version: () => version,
   async start(way, context) {
     const { scale = {} } = context;
     const destination =
