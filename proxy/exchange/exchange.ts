@@ -27,7 +27,6 @@ import type { Direction, ExchangeContext } from './exchange-context.ts';
 import { recordExchange } from './exchange-record.ts';
 import * as fields from './fields.ts';
 import { replyFailure, replyText } from './local-reply.ts';
-import { stripMeshFields } from './mesh-fields.ts';
 import { startMirrors } from './mirror.ts';
 import { RequestBody } from './request-body.ts';
 import { grpcStatusOf, isGrpc } from './request-kind.ts';
@@ -41,6 +40,7 @@ import type {
   ServerStream,
 } from './stream.ts';
 import { type TimerOwner, WheelTimer } from './timer-wheel.ts';
+import { cleanTrailers } from './trailer-fields.ts';
 import { asUpgrade, fitKey, fitProof } from './upgrade-request.ts';
 
 /**
@@ -383,7 +383,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
 
   onRequestTrailers(lines: FieldLines): void {
     if (this.state === 'done') return;
-    stripMeshFields(lines);
+    cleanTrailers(lines);
     this.requestComplete = true;
     this.requestTrailers = lines;
     const upstream = this.attempt === null ? null : this.attempt.stream;
@@ -523,7 +523,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
   onResponseTrailers(attempt: Attempt, lines: FieldLines): void {
     if (this.grpc) this.grpcStatus = grpcStatusOf(lines);
     const code = this.grpcStatus > 0 && attempt.endpoint.meshed ? peerFailure(lines) : '';
-    stripMeshFields(lines);
+    cleanTrailers(lines);
     if (code !== '') {
       this.#failed(code, false);
       lines.push(failureHeader, `${code}; ${failures[code].sentence}`);

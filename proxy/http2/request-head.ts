@@ -5,7 +5,7 @@ import type { FrameWriter } from './frame-writer.ts';
 import type { HeaderBlock } from './header-block.ts';
 import type { HpackEncoder } from './hpack/encoder.ts';
 import { AUTHORITY_FIELD, METHOD, PATH, PROTOCOL, SCHEME, STATUS } from './hpack/field-kind.ts';
-import { TARGET, TOKEN } from './hpack/octet-class.ts';
+import { METHOD_NAME, TARGET, TOKEN } from './hpack/octet-class.ts';
 import { ENTRY_OVERHEAD } from './hpack/static-table.ts';
 
 const HAS_METHOD = 1 << METHOD;
@@ -76,7 +76,7 @@ function requestFault(block: HeaderBlock, end: boolean): string {
   const { pseudo } = block;
   if ((pseudo & HAS_STATUS) !== 0) return ':status in a request';
   if ((pseudo & HAS_METHOD) === 0) return ':method is missing';
-  if ((block.methodClass & TOKEN) === 0) return ':method is not a token';
+  if ((block.methodClass & METHOD_NAME) === 0) return ':method is not an upper-case token';
   if (end && block.contentLength > 0) return `content-length is ${block.contentLength}, and there is no body`;
   if ((pseudo & HAS_PROTOCOL) !== 0) {
     if (block.method !== 'CONNECT') return ':protocol without CONNECT';

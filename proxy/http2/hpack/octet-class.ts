@@ -13,7 +13,9 @@ export const TOKEN = 4;
 export const TARGET = 8;
 /** Only 0-9. */
 export const DIGITS = 16;
-export const ALL = VALUE | NAME | TOKEN | TARGET | DIGITS;
+/** Only octets of a method, as in HTTP/1.1: tchar without a-z, since some servers take `get` for `GET`. */
+export const METHOD_NAME = 32;
+export const ALL = VALUE | NAME | TOKEN | TARGET | DIGITS | METHOD_NAME;
 
 const TCHAR_MARKS = "!#$%&'*+-.^_`|~";
 
@@ -27,6 +29,7 @@ function classOf(octet: number): number {
   if (octet === 0x09 || (octet >= 0x20 && octet !== 0x7f)) bits |= VALUE;
   if (token) bits |= TOKEN;
   if (token && !upper) bits |= NAME;
+  if (token && !lower) bits |= METHOD_NAME;
   if (octet > 0x20 && octet < 0x7f && char !== '#') bits |= TARGET;
   if (digit) bits |= DIGITS;
   return bits;
