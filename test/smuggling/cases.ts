@@ -89,7 +89,11 @@ const accepted: SmugglingCase[] = [
   },
   {
     name: 'many chunks of one octet',
-    bytes: chunked(`${[...SMUGGLED].map(c => `1\r\n${c}\r\n`).join('')}0\r\n\r\n`),
+    bytes: chunked(
+      `${SMUGGLED.split('')
+        .map(c => `1\r\n${c}\r\n`)
+        .join('')}0\r\n\r\n`,
+    ),
     verdict: 'accept',
   },
   {
