@@ -3,11 +3,10 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { Destination, Destinations, Resolution } from '../cluster/destination.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
 import { answerEdits, isPreflight, preflightFields } from '../route/cors.ts';
-import { editRequest } from '../route/edit-request.ts';
 import { matchPreflight } from '../route/match-preflight.ts';
 import { matchRoute } from '../route/match-route.ts';
-import { rewritePath } from '../route/path-rewrite.ts';
 import { pickBackend } from '../route/pick-backend.ts';
+import { prepareRequest } from '../route/prepare-request.ts';
 import { redirectLocation } from '../route/redirect.ts';
 import type { ForwardRoute, RouteTable } from '../route/route-table.ts';
 import { findSession, keepSession, sessionOf } from '../route/session.ts';
@@ -136,10 +135,7 @@ export class OutboundDirection implements Direction {
     const session = findSession(route, head, exchange.context.clock);
     const backend = session === null ? pickBackend(route, this.#options.random()) : session.backend;
     if (backend === null || backend.cluster === null) return exchange.fail('INVALID_BACKEND');
-    if (route.requestFields !== null) editRequest(head, route.requestFields);
-    if (backend.requestFields !== null) editRequest(head, backend.requestFields);
-    if (route.pathRewrite !== null) head.path = rewritePath(route.pathRewrite, head.path);
-    if (route.hostRewrite !== '') head.authority = route.hostRewrite;
+    prepareRequest(head, route, backend);
     if (session !== null) exchange.stayAt(session.endpoint);
     exchange.forward(backend.cluster, route, backend);
   }
