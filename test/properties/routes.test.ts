@@ -37,7 +37,7 @@ function tableOf(mesh: Mesh, namespace: string, port: number): RouteTable {
   const decoded = routesType.decode(bytesOf(RouteConfiguration, message as RouteConfiguration), name, '1');
   if (decoded.kind === 'rejected') throw new Error(decoded.reasons.join('; '));
   return compileRoutes(decoded.value, cluster =>
-    resources.clusters.get(cluster) == null ? null : clusterOf(0, { name: cluster }),
+    (resources.clusters.get(cluster) ?? null) === null ? null : clusterOf(0, { name: cluster }),
   );
 }
 
