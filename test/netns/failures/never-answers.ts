@@ -13,16 +13,15 @@ import type { World } from './world.ts';
 
 /** Accepts, reads, and says nothing. */
 export function neverAnswers(world: () => World): void {
-  test.each(HTTP)('is told when the time of the request is over: %s', async kind => {
+  test.concurrent.each(HTTP)('is told when the time of the request is over: %s', async kind => {
     const endpoints = [world().at('one', 'silent'), world().at('two', 'echo')];
     const service = await world().service(kind, endpoints, { route: { timeoutMs: 500 } });
     const outcome = await world().outcome(service);
     await expectFailure(world(), service, outcome, late('REQUEST_TIMEOUT', 'UT', 1));
-    expect(outcome.counts).toEqual({ silent: 1 });
   });
 
   test.concurrent.each(HTTP)('is hidden if the rule limits an attempt: %s', async kind => {
-    const retry = { ...RETRY, anyMethod: true, perTryTimeoutMs: 1500 };
+    const retry = { ...RETRY, anyMethod: true, perTryTimeoutMs: 3000 };
     const endpoints = [world().at('one', 'silent'), world().at('two', 'echo')];
     const service = await world().service(kind, endpoints, { route: { retry } });
     expectSuccess(service, await world().outcome(service), 2);
@@ -39,7 +38,7 @@ export function neverAnswers(world: () => World): void {
   test.concurrent.each(HTTP)('that does not even complete TLS is hidden by another: %s', async kind => {
     const { identity } = world().at('one', 'echo');
     const mute = world().at('outside', 'mute', { meshed: true, identity });
-    const cluster = { connectTimeoutMs: 1000 };
+    const cluster = { connectTimeoutMs: 3000 };
     const service = await world().service(kind, [mute, world().at('two', 'echo')], { cluster });
     expectSuccess(service, await world().outcome(service, { method: 'POST', body: 'x' }), 2);
   });
