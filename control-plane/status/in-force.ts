@@ -40,7 +40,7 @@ export class InForce {
     const read = changes();
     const here = new Promise<void>(whenApplied);
     const others = replicas().map(replica => ask(replica, read));
-    void Promise.allSettled([here, ...others]).then(callback);
+    void Promise.allSettled([here, ...others]).then(() => queueMicrotask(callback));
   }
 
   /** Whether this replica has come as far, and its clients with it; false if it does not in time. */
