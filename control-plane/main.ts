@@ -110,7 +110,7 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
 
   mode.publishRoots(identity.bundlePem);
   identity.onBundleChange(bundle => mode.publishRoots(bundle));
-  await mode.start(callback => inForce.everywhere(callback));
+  await mode.start(() => inForce.everywhere());
   await new Promise<void>(resolve => {
     xds.whenReady(resolve);
   });

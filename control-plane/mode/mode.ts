@@ -6,8 +6,8 @@ import type { Changes } from '../status/in-force.ts';
 export interface Mode {
   readonly authority: AuthorityStore;
   readonly reviewer: TokenReviewer;
-  /** Begins to fill the store. `whenInForce` calls back when the newest mesh is in force, or soon after. */
-  start(whenInForce: (callback: () => void) => void): Promise<void>;
+  /** Begins to fill the store. `whenInForce` resolves when the newest mesh is in force, or soon after. */
+  start(whenInForce: () => Promise<void>): Promise<void>;
   /** What has been read, to compare with other replicas. */
   changes(): Changes;
   hasRead(changes: Changes): boolean;

@@ -51,7 +51,7 @@ let told: boolean;
 
 const ask = (): void => {
   told = false;
-  leader.inForce.everywhere(() => {
+  void leader.inForce.everywhere().then(() => {
     told = true;
   });
 };
@@ -88,7 +88,7 @@ it('another replica first reads as far as the one that asks', async () => {
   leader.applying[0]();
   // A later request, for less, is passed on at once: so the first is there and waits.
   leader.read = '100';
-  leader.inForce.everywhere(() => {});
+  void leader.inForce.everywhere();
   await expect.poll(() => other.applying.length).toBe(1);
   expect(told).toBe(false);
   other.read = '1002';

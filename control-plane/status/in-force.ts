@@ -34,13 +34,12 @@ export class InForce {
     this.#options = { longestMs: 5000, ...options };
   }
 
-  /** Calls back when the newest mesh is in force in the clients of all replicas; in the end always. */
-  everywhere(callback: () => void): void {
+  /** Resolves when the newest mesh is in force in the clients of all replicas; in the end always. */
+  async everywhere(): Promise<void> {
     const { replicas, ask, changes, whenApplied } = this.#options;
     const read = changes();
     const here = new Promise<void>(whenApplied);
-    const others = replicas().map(replica => ask(replica, read));
-    void Promise.allSettled([here, ...others]).then(() => queueMicrotask(callback));
+    await Promise.allSettled([here, ...replicas().map(replica => ask(replica, read))]);
   }
 
   /** Whether this replica has come as far, and its clients with it; false if it does not in time. */
