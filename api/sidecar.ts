@@ -155,7 +155,8 @@ export const sidecarSettings = {
     default: '1000',
     min: 10,
     max: 60_000,
-    description: 'longest wait for a TCP and TLS connection to an endpoint',
+    description:
+      'longest wait for a connection to the application and to destinations outside the mesh; for endpoints of services the control plane sets it',
   },
   idleDestinationSeconds: {
     env: 'TULLE_IDLE_DESTINATION_SECONDS',

@@ -49,7 +49,6 @@ export async function closeHttp(server: HttpServer): Promise<void> {
   await closed;
 }
 
-/** `<address>:<port>`, as in a URL. */
-export function authority(address: string, port: number): string {
+function authority(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

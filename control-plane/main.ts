@@ -10,8 +10,6 @@ import { type ControlPlaneIdentity, createIdentity } from './identity/control-pl
 import { closeGrpc, closeHttp, listenGrpc, listenHttp } from './listen.ts';
 import type { Mode } from './mode/mode.ts';
 import { RecordStore } from './model/store.ts';
-import { replicas } from './status/ask-replica.ts';
-import { InForce } from './status/in-force.ts';
 import { createAdminServer } from './telemetry/admin-server.ts';
 import { registerMetrics } from './telemetry/metrics.ts';
 import { createXdsServices, type XdsServices } from './xds/services.ts';
@@ -58,12 +56,19 @@ async function listen(
 /** Runs until SIGTERM. Rejects with a SettingsError if the environment is not valid, or if it cannot start. */
 export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
   const settings = readControlPlaneSettings(environment);
-  const { trustDomain, clusterDomain, defaultMtls } = settings;
+  const { trustDomain, clusterDomain, defaultMtls, connectTimeoutMs } = settings;
   const log = createLogger('control-plane', settings.logLevel);
   const lifecycle = new Lifecycle(log, STOP_DEADLINE_MS);
   const listening = lifecycle.task('the first complete state of the mesh');
   const registry = new Registry();
-  const store = new RecordStore({ trustDomain, clusterDomain, defaultMtls, clock: systemClock, log });
+  const store = new RecordStore({
+    trustDomain,
+    clusterDomain,
+    defaultMtls,
+    connectTimeoutMs,
+    clock: systemClock,
+    log,
+  });
 
   const mode = await openMode(settings, store, log, environment);
   const { authority, reviewer } = mode;
@@ -76,16 +81,6 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
     log,
   });
   const xds = createXdsServices({ store, log, clock: systemClock, metrics: registry });
-  const others = replicas();
-  const inForce = new InForce({
-    changes: () => mode.changes(),
-    hasRead: changes => mode.hasRead(changes),
-    whenDelivered: callback => store.whenDelivered(callback),
-    whenApplied: callback => xds.whenApplied(callback),
-    replicas: () => mode.replicas(),
-    ask: (replica, changes) => others.ask(replica, changes),
-    clock: systemClock,
-  });
   registerMetrics(registry, store, () => ({
     authority: identity.authorityNotAfter,
     serving: identity.servingNotAfter,
@@ -94,7 +89,6 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
   const admin = createAdminServer({
     registry,
     problems: () => store.problems(),
-    inForce: changes => inForce.here(changes),
     waiting: () => [
       ...lifecycle.waiting(),
       ...store.waiting().map(kind => `the list of ${kind}`),
@@ -104,13 +98,12 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
   await listenHttp(admin, settings.listenAddress, settings.adminPort);
   lifecycle.onStop({ name: 'admin port', run: () => closeHttp(admin) });
   lifecycle.onStop({ name: 'identity', run: () => identity.stop() });
-  lifecycle.onStop({ name: 'other replicas', run: () => others.close() });
   lifecycle.onStop({ name: 'source', run: () => mode.stop() });
   lifecycle.stopOnSignals(process);
 
   mode.publishRoots(identity.bundlePem);
   identity.onBundleChange(bundle => mode.publishRoots(bundle));
-  await mode.start(() => inForce.everywhere());
+  await mode.start(callback => xds.whenApplied(callback));
   await new Promise<void>(resolve => {
     xds.whenReady(resolve);
   });

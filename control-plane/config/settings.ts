@@ -48,6 +48,10 @@ export const controlPlaneSettings = {
     description:
       'mTLS mode of pods that neither they nor their namespace set by annotation. permissive: plaintext from outside the mesh is taken as well. strict: it is refused.',
   },
+  connectTimeoutMs: {
+    ...sidecarSettings.connectTimeoutMs,
+    description: 'longest wait of proxies for a TCP and TLS connection to an endpoint of a service',
+  },
   namespace: {
     env: 'TULLE_NAMESPACE',
     type: 'string',

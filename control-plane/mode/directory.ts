@@ -15,9 +15,6 @@ export function directoryMode(settings: ControlPlaneSettings, store: RecordStore
     authority: directoryStore(caDirectory),
     reviewer: directoryReviewer(workloadTokens, log),
     start: () => source.start(),
-    changes: () => ({}),
-    hasRead: () => true,
-    replicas: () => [],
     publishRoots() {},
     stop() {
       source.stop();

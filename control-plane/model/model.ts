@@ -241,6 +241,8 @@ export interface Mesh {
   readonly trustDomain: string;
   readonly clusterDomain: string;
   readonly defaultMtls: 'permissive' | 'strict';
+  /** Milliseconds until a connection attempt to an endpoint is given up. */
+  readonly connectTimeoutMs: number;
   readonly services: ReadonlyMap<Key, Service>;
   readonly endpoints: ReadonlyMap<Key, ServiceEndpoints>;
   readonly workloads: ReadonlyMap<Key, Workload>;

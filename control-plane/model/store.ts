@@ -20,6 +20,8 @@ export interface StoreOptions {
   readonly trustDomain: string;
   readonly clusterDomain: string;
   readonly defaultMtls: 'permissive' | 'strict';
+  /** As in {@link Mesh}. Default 1000. */
+  readonly connectTimeoutMs?: number;
   readonly clock: Clock;
   readonly log: Logger;
   /** Milliseconds without a change after which a state is delivered. Default 5. */
@@ -40,13 +42,12 @@ export class RecordStore implements MeshStore, RecordWriter {
   readonly #problemListeners = new Set<(subject: string) => void>();
   readonly #waiting = new Set<RecordKind>(recordKinds);
   #cancelTimer: (() => void) | null = null;
-  readonly #afterDelivery: (() => void)[] = [];
   #firstChange = 0;
   #lastChange = 0;
   #notBefore = 0;
 
   constructor(options: StoreOptions) {
-    this.#options = { quietMs: 5, maxDelayMs: 100, ...options };
+    this.#options = { connectTimeoutMs: 1000, quietMs: 5, maxDelayMs: 100, ...options };
     this.#problems = new ProblemList(options.log, changed => {
       for (const listener of this.#problemListeners) listener(changed);
     });
@@ -60,12 +61,6 @@ export class RecordStore implements MeshStore, RecordWriter {
   subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
-  }
-
-  /** Calls back when everything that was written until now is in the mesh. */
-  whenDelivered(callback: () => void): void {
-    if (this.#cancelTimer === null) callback();
-    else this.#afterDelivery.push(callback);
   }
 
   /** Everything that is wrong at the moment, by object or file. */
@@ -165,19 +160,19 @@ export class RecordStore implements MeshStore, RecordWriter {
     // As long again as it took: under load at least half of the time is left for everything else.
     const end = clock.now();
     this.#notBefore = end + (end - now);
-    for (const callback of this.#afterDelivery.splice(0)) callback();
   }
 
   #deliver(): void {
     const change = this.#linker.link();
     const first = this.#current === null;
     if (!first && change.services.size + change.workloads.size + change.routed.size === 0) return;
-    const { trustDomain, clusterDomain, defaultMtls } = this.#options;
+    const { trustDomain, clusterDomain, defaultMtls, connectTimeoutMs } = this.#options;
     const mesh: Mesh = {
       version: (this.#current?.version ?? 0) + 1,
       trustDomain,
       clusterDomain,
       defaultMtls,
+      connectTimeoutMs,
       services: this.#linker.services.snapshot(),
       endpoints: this.#linker.endpoints.snapshot(),
       workloads: this.#linker.workloads.snapshot(),

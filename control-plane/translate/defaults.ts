@@ -1,7 +1,5 @@
 /** What holds where neither a route nor a policy says otherwise. docs/reference/defaults.md is made from this table. */
 export const defaults = {
-  /** Milliseconds until a connection attempt to an endpoint is given up. */
-  connectTimeoutMs: 1000,
   outlier: {
     /** Failures in a row (connection failures, 5xx) that eject an endpoint. */
     consecutiveFailures: 5,

@@ -126,7 +126,10 @@ export function isSelectedBy(workload: Workload, service: Key): boolean {
 
 function sameSettings(a: Mesh, b: Mesh): boolean {
   return (
-    a.trustDomain === b.trustDomain && a.clusterDomain === b.clusterDomain && a.defaultMtls === b.defaultMtls
+    a.trustDomain === b.trustDomain &&
+    a.clusterDomain === b.clusterDomain &&
+    a.defaultMtls === b.defaultMtls &&
+    a.connectTimeoutMs === b.connectTimeoutMs
   );
 }
 

@@ -17,7 +17,7 @@ export class MeshReader {
     this.#index = index;
   }
 
-  get settings(): Pick<Mesh, 'trustDomain' | 'clusterDomain' | 'defaultMtls'> {
+  get settings(): Pick<Mesh, 'trustDomain' | 'clusterDomain' | 'defaultMtls' | 'connectTimeoutMs'> {
     return this.#index.mesh;
   }
 

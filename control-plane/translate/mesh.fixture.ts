@@ -28,6 +28,7 @@ export function mesh(parts: MeshParts): Mesh {
     trustDomain: 'cluster.local',
     clusterDomain: 'cluster.local',
     defaultMtls: 'permissive',
+    connectTimeoutMs: 1000,
     services: new Map((parts.services ?? []).map(s => [key(s.namespace, s.name), s])),
     endpoints: new Map((parts.endpoints ?? []).map(e => [e.service, e])),
     workloads: new Map((parts.workloads ?? []).map(w => [key(w.namespace, w.name), w])),

@@ -10,6 +10,8 @@ export interface Applications {
   readonly http2: number;
   readonly grpc: number;
   readonly tcp: number;
+  /** Resolves when so many requests have come, since the last time, that are never answered. */
+  unanswered(count: number): Promise<void>;
   close(): void;
 }
 
@@ -32,6 +34,12 @@ export const NEVER = '/never';
 /** `delayMs`: how long a plain request takes. */
 export async function startApplications(delayMs: () => number): Promise<Applications> {
   const servers: Server[] = [];
+  let unanswered = 0;
+  let hear = (): void => {};
+  const ignore = (): void => {
+    unanswered++;
+    hear();
+  };
   const sockets = new Set<Socket>();
   const listen = async (server: Server): Promise<number> => {
     servers.push(server);
@@ -45,7 +53,8 @@ export async function startApplications(delayMs: () => number): Promise<Applicat
 
   // Longer than a sidecar keeps a connection, so that this end is never the one that closes it.
   const http1 = createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    if (request.url !== NEVER) setTimeout(() => request.pipe(response), delayMs());
+    if (request.url === NEVER) ignore();
+    else setTimeout(() => request.pipe(response), delayMs());
   });
   const webSockets = new WebSocketServer({ server: http1 });
   webSockets.on('connection', socket => socket.on('message', data => socket.send(data)));
@@ -54,7 +63,7 @@ export async function startApplications(delayMs: () => number): Promise<Applicat
   http2.on('stream', (opened, headers) => {
     const stream = opened as ServerHttp2Stream;
     stream.on('error', () => {});
-    if (headers[':path'] === NEVER) return;
+    if (headers[':path'] === NEVER) return ignore();
     setTimeout(() => {
       if (stream.destroyed) return;
       stream.respond({ ':status': 200 });
@@ -89,6 +98,10 @@ export async function startApplications(delayMs: () => number): Promise<Applicat
     http2: await listen(http2 as unknown as Server),
     tcp: await listen(tcp),
     grpc: grpcPort,
+    async unanswered(count) {
+      while (unanswered < count) await new Promise<void>(resolve => (hear = resolve));
+      unanswered -= count;
+    },
     close() {
       webSockets.close();
       grpc.forceShutdown();

@@ -108,46 +108,51 @@ async function webSocket({ host, port }: Address): Promise<{ ending: Ending }> {
   return { ending: once(socket, 'close').then(([code]) => code) };
 }
 
-test.each(['client', 'server'] as const)('what a %s’s sidecar cuts off is told so', async side => {
-  const [server, client] = await Promise.all([pods.server(), pods.client()]);
-  onTestFinished(async () => {
-    for (const pod of [server, client]) pods.withdraw(pod);
-    await Promise.all([server.sidecar.kill(), client.sidecar.kill()]);
-  });
-  const at = (port: string): Address => pods.callAt(client, port);
-  const endings = {
-    'HTTP/1.1, half answered': (await halfAnswered(at('http1'))).ending,
-    'HTTP/2': (await http2Streams(at('http2'))).ending,
-    gRPC: (await grpcStream(at('grpc'))).ending,
-    TCP: (await tcpConnection(at('tcp'))).ending,
-    WebSocket: (await webSocket(at('http1'))).ending,
-    'HTTP/1.1, unanswered': unanswered(at('http1')),
-  };
-  const { sidecar } = side === 'client' ? client : server;
-  const exited = once(sidecar.process, 'exit');
-  sidecar.signal('SIGTERM');
-  const results = await Promise.all(Object.values(endings));
-  expect(Object.fromEntries(Object.keys(endings).map((name, i) => [name, results[i]]))).toEqual({
-    'HTTP/1.1, half answered': 'aborted',
-    'HTTP/2': [503, CUT_OFF, CANCEL],
-    gRPC: [14, CUT_OFF],
-    TCP: 'ECONNRESET',
-    WebSocket: 1006,
-    'HTTP/1.1, unanswered': [503, CUT_OFF, side === 'client' ? 'close' : undefined],
-  });
-  expect(await exited).toEqual([0, null]);
-  const log = pods
-    .logOf(side === 'client' ? client : server)
-    .trim()
-    .split('\n')
-    .map(line => JSON.parse(line));
-  const direction = side === 'client' ? 'outbound' : 'inbound';
-  expect(log.find(({ msg }) => msg === 'the drain time is over: what is under way is cut off')).toMatchObject(
-    {
+test.each(['client', 'server'] as const)(
+  'what a %s’s sidecar cuts off is told so',
+  async side => {
+    const [server, client] = await Promise.all([pods.server(), pods.client()]);
+    onTestFinished(async () => {
+      for (const pod of [server, client]) pods.withdraw(pod);
+      await Promise.all([server.sidecar.kill(), client.sidecar.kill()]);
+    });
+    const at = (port: string): Address => pods.callAt(client, port);
+    const endings = {
+      'HTTP/1.1, half answered': (await halfAnswered(at('http1'))).ending,
+      'HTTP/2': (await http2Streams(at('http2'))).ending,
+      gRPC: (await grpcStream(at('grpc'))).ending,
+      TCP: (await tcpConnection(at('tcp'))).ending,
+      WebSocket: (await webSocket(at('http1'))).ending,
+      'HTTP/1.1, unanswered': unanswered(at('http1')),
+    };
+    await applications.unanswered(2);
+    const { sidecar } = side === 'client' ? client : server;
+    const exited = once(sidecar.process, 'exit');
+    sidecar.signal('SIGTERM');
+    const results = await Promise.all(Object.values(endings));
+    expect(Object.fromEntries(Object.keys(endings).map((name, i) => [name, results[i]]))).toEqual({
+      'HTTP/1.1, half answered': 'aborted',
+      'HTTP/2': [503, CUT_OFF, CANCEL],
+      gRPC: [14, CUT_OFF],
+      TCP: 'ECONNRESET',
+      WebSocket: 1006,
+      'HTTP/1.1, unanswered': [503, CUT_OFF, side === 'client' ? 'close' : undefined],
+    });
+    expect(await exited).toEqual([0, null]);
+    const log = pods
+      .logOf(side === 'client' ? client : server)
+      .trim()
+      .split('\n')
+      .map(line => JSON.parse(line));
+    const direction = side === 'client' ? 'outbound' : 'inbound';
+    expect(
+      log.find(({ msg }) => msg === 'the drain time is over: what is under way is cut off'),
+    ).toMatchObject({
       deadlineMs: 1000,
       [direction]: { active: 7 },
-    },
-  );
-  expect(log.filter(line => line.failure === 'CUT_OFF' && line.response_flags === 'DR')).toHaveLength(7);
-  expect(log.at(-1)).toMatchObject({ msg: 'stopped' });
-});
+    });
+    expect(log.filter(line => line.failure === 'CUT_OFF' && line.response_flags === 'DR')).toHaveLength(7);
+    expect(log.at(-1)).toMatchObject({ msg: 'stopped' });
+  },
+  60_000,
+);

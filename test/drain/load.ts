@@ -47,11 +47,11 @@ export class Load {
   constructor(random: Random, at: (port: string) => Address) {
     this.#random = random;
     this.#workers = [
-      ...Array.from({ length: 4 }, () => this.#http1(at('http1'))),
-      ...this.#http2(at('http2'), 4),
-      ...Array.from({ length: 2 }, () => this.#grpc(at('grpc'))),
-      ...Array.from({ length: 2 }, () => this.#tcp(at('tcp'))),
-      ...Array.from({ length: 2 }, () => this.#webSocket(at('http1'))),
+      ...Array.from({ length: 3 }, () => this.#http1(at('http1'))),
+      ...Array.from({ length: 3 }, () => this.#webSocket(at('ws'))),
+      ...this.#http2(at('http2'), 3),
+      ...Array.from({ length: 3 }, () => this.#grpc(at('grpc'))),
+      ...Array.from({ length: 3 }, () => this.#tcp(at('tcp'))),
     ];
     this.#ended = Promise.all(this.#workers.map(worker => this.#run(worker)));
   }

@@ -36,8 +36,9 @@ beforeAll(async () => {
       { name: 'http2', port: 8081, protocol: 'kubernetes.io/h2c', application: http2 },
       { name: 'grpc', port: 8082, protocol: 'grpc', application: grpc },
       { name: 'tcp', port: 8083, protocol: 'tcp', application: tcp },
+      { name: 'ws', port: 8084, protocol: 'kubernetes.io/ws', application: http1 },
     ],
-    { TULLE_DRAIN_SECONDS: String(DRAIN_SECONDS) },
+    { TULLE_DRAIN_SECONDS: String(DRAIN_SECONDS), TULLE_ACCESS_LOG: 'errors' },
   );
 }, 120_000);
 afterAll(async () => {
@@ -53,7 +54,7 @@ async function ended({ name, sidecar: { process: child } }: Pod): Promise<void> 
 
 /** A pod that is ready takes over; the old one ends, and its callers hear of it before or after SIGTERM. */
 async function replaceServer(servers: Pod[]): Promise<void> {
-  const next = await pods.server();
+  const next = await server();
   const [old] = servers.splice(random.below(servers.length), 1);
   servers.push(next);
   await sleep(random.below(MAX_PAUSE_MS));
@@ -72,9 +73,26 @@ interface Caller {
 }
 
 const loads: Load[] = [];
+/** All that were ever there, whose access logs explain a failure. */
+const all: Pod[] = [];
+
+function accessLog(pod: Pod): string {
+  const lines = pods
+    .logOf(pod)
+    .split('\n')
+    .filter(line => line.includes('"response_flags"'));
+  return lines.map(line => `${pod.name} ${line}\n`).join('');
+}
+
+async function server(): Promise<Pod> {
+  const pod = await pods.server();
+  all.push(pod);
+  return pod;
+}
 
 async function caller(): Promise<Caller> {
   const pod = await pods.client();
+  all.push(pod);
   const load = new Load(random, port => pods.callAt(pod, port));
   loads.push(load);
   return { pod, load };
@@ -96,7 +114,7 @@ test(
   `${KILLS} sidecars end under load, and nothing is lost`,
   async () => {
     process.stdout.write(`TULLE_DRAIN_SEED=${SEED}\n`);
-    const servers = await Promise.all(Array.from({ length: SERVERS }, () => pods.server()));
+    const servers = await Promise.all(Array.from({ length: SERVERS }, server));
     const clients = await Promise.all(Array.from({ length: CLIENTS }, caller));
     const failed = (): string[] => loads.flatMap(({ failures }) => failures);
     let kills = 0;
@@ -113,6 +131,7 @@ test(
     await Promise.all(loads.map(load => load.stop()));
     const done = loads.reduce((sum, { total }) => sum + total, 0);
     process.stdout.write(`${kills} sidecars ended, ${done} pieces of work: ${JSON.stringify(sums())}\n`);
+    if (failed().length > 0) process.stdout.write(all.map(accessLog).join(''));
     expect(failed()).toEqual([]);
   },
   120_000 + KILLS * 5000,

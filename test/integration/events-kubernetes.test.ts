@@ -100,7 +100,7 @@ async function lead(): Promise<{ writes: () => number; stop(): Promise<void> }> 
     },
     store,
     controllerName,
-    whenInForce: () => Promise.resolve(),
+    whenInForce: callback => callback(),
     isLeader: () => true,
     clock: systemClock,
     random: Math.random,

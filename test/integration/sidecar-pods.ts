@@ -34,6 +34,9 @@ export interface SidecarPods {
   stop(): Promise<void>;
 }
 
+/** A busy machine may take its time for a handshake. */
+const CONNECT_TIMEOUT_MS = '20000';
+
 /** Where callers listen for a port of the Service. */
 const CALL_OFFSET = 20_000;
 
@@ -121,8 +124,10 @@ export async function startSidecarPods(
     network,
     sidecarSettings: ({ name }, address) => ({
       ...listeners[name as keyof typeof listeners](address),
+      TULLE_CONNECT_TIMEOUT_MS: CONNECT_TIMEOUT_MS,
       ...settings,
     }),
+    controlPlaneSettings: { TULLE_CONNECT_TIMEOUT_MS: CONNECT_TIMEOUT_MS },
   });
   const log = (name: string): string => readFileSync(world.path('logs', name), 'utf8');
   const stop = async (): Promise<void> => {

@@ -108,7 +108,7 @@ function write(
   options: {
     recheckMs?: number;
     leading?: () => boolean;
-    whenInForce?: () => Promise<void>;
+    whenInForce?: (callback: () => void) => void;
     beforeWrite?: (path: string) => Promise<void>;
   } = {},
 ): { writer: RouteStatusWriter; writes: string[]; lists: () => number } {
@@ -129,7 +129,7 @@ function write(
       },
     },
     store,
-    whenInForce: options.whenInForce ?? (() => Promise.resolve()),
+    whenInForce: options.whenInForce ?? (callback => callback()),
     controllerName,
     isLeader: options.leading ?? (() => true),
     clock: systemClock,
@@ -283,8 +283,7 @@ onCluster('a change is told when it is in force, and not the one before the last
   const store = await follow();
   let waiting: (() => void)[] | null = null;
   const { writes, lists } = write(store, {
-    whenInForce: () =>
-      waiting === null ? Promise.resolve() : new Promise<void>(resolve => waiting?.push(resolve)),
+    whenInForce: callback => (waiting === null ? callback() : waiting.push(callback)),
   });
   await expect.poll(lists, wait).toBe(1);
   waiting = [] as (() => void)[];
@@ -392,7 +391,7 @@ onCluster('replicas together: one leads and writes; when it stops, the other goe
         },
       },
       store,
-      whenInForce: () => Promise.resolve(),
+      whenInForce: callback => callback(),
       controllerName,
       namespace,
       leaseName: 'replicas',

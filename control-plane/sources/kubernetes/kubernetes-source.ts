@@ -9,7 +9,6 @@ import type { Fields } from '../convert/fields.ts';
 import { readMetadata } from '../convert/object.ts';
 import { collectionPath } from './collection-path.ts';
 import { Reflector } from './reflector.ts';
-import { isEarlier } from './resource-version.ts';
 
 export interface KubernetesSourceOptions {
   readonly api: Pick<ApiClient, 'get' | 'watch'>;
@@ -25,30 +24,20 @@ export interface KubernetesSourceOptions {
 const RUNNING_PODS = { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' };
 
 export class KubernetesSource {
-  readonly #reflectors: ReadonlyMap<RecordKind, Reflector>;
+  readonly #reflectors: readonly Reflector[];
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: KubernetesSourceOptions) {
-    this.#reflectors = new Map(recordKinds.map(kind => [kind, reflect(kind, options)]));
-  }
-
-  /** The newest change of each kind that has been read, for {@link hasRead} of another replica. */
-  changes(): Readonly<Record<string, string>> {
-    return Object.fromEntries([...this.#reflectors].map(([kind, { changedAt }]) => [kind, changedAt]));
-  }
-
-  /** Whether changes that another replica has read have been read here too. */
-  hasRead(changes: Readonly<Record<string, string>>): boolean {
-    return [...this.#reflectors].every(([kind, { upTo }]) => !isEarlier(upTo, changes[kind] ?? ''));
+    this.#reflectors = recordKinds.map(kind => reflect(kind, options));
   }
 
   /** Begins; the writer hears of each kind when its first list is complete. */
   start(): void {
-    this.#running = Promise.all([...this.#reflectors.values()].map(reflector => reflector.run()));
+    this.#running = Promise.all(this.#reflectors.map(reflector => reflector.run()));
   }
 
   async stop(): Promise<void> {
-    for (const reflector of this.#reflectors.values()) reflector.stop();
+    for (const reflector of this.#reflectors) reflector.stop();
     await this.#running;
   }
 }

@@ -4,7 +4,6 @@ import { durationOf } from '../../../api/xds/duration.ts';
 import type { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts';
 import { HttpProtocolOptions } from '../../../api/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
-import { defaults } from '../defaults.ts';
 import { podDestination, serviceDestination } from '../destination.ts';
 import type { MeshReader } from '../mesh-reader.ts';
 import { parseClusterName } from '../resource-name.ts';
@@ -24,7 +23,7 @@ export function cluster(reader: MeshReader, name: string): DeepPartial<Cluster> 
     name,
     clusterDiscoveryType: { $case: 'type', value: 'EDS' },
     edsClusterConfig: { edsConfig: overAds },
-    connectTimeout: durationOf(defaults.connectTimeoutMs),
+    connectTimeout: durationOf(reader.settings.connectTimeoutMs),
     lbPolicy: 'LEAST_REQUEST',
     circuitBreakers: { thresholds: [{ ...limits, ...retryBudget() }] },
     // Ejection by success rate is on by default beside failures in a row.

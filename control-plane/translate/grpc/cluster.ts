@@ -21,21 +21,21 @@ export const invalidBackend = 'invalid-backend';
 const noLimit = 4_294_967_295;
 
 export function cluster(reader: MeshReader, name: string, client: Client): DeepPartial<Cluster> | null {
-  if (name === invalidBackend) return write(name);
+  if (name === invalidBackend) return write(reader, name);
   const localities = clusterEndpoints(reader, name, client.zone);
   if (localities === null) return null;
   const socket = client.tls === null ? null : tlsSocket(localities, client.tls, reader.settings.trustDomain);
-  return socket === null ? write(name) : { ...write(name), transportSocket: socket };
+  return socket === null ? write(reader, name) : { ...write(reader, name), transportSocket: socket };
 }
 
-function write(name: string): DeepPartial<Cluster> {
+function write(reader: MeshReader, name: string): DeepPartial<Cluster> {
   const { baseEjectionMs, maxEjectionMs, maxEjectedPercent } = defaults.outlier;
   const { intervalMs, failurePercent, minRequests, minEndpoints } = defaults.grpcOutlier;
   return {
     name,
     clusterDiscoveryType: { $case: 'type', value: 'EDS' },
     edsClusterConfig: { edsConfig: overAds },
-    connectTimeout: durationOf(defaults.connectTimeoutMs),
+    connectTimeout: durationOf(reader.settings.connectTimeoutMs),
     loadBalancingPolicy: { policies: [leastRequest(), roundRobin()] },
     // Without it gRPC allows 1024 calls at once (gRFC A32).
     circuitBreakers: { thresholds: [{ maxRequests: noLimit }] },

@@ -3,7 +3,6 @@ import { durationOf } from '../../../api/xds/duration.ts';
 import type { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import type { Service } from '../../model/model.ts';
-import { defaults } from '../defaults.ts';
 import { podDestination, serviceDestination } from '../destination.ts';
 import type { MeshReader } from '../mesh-reader.ts';
 import { parseClusterName } from '../resource-name.ts';
@@ -32,7 +31,7 @@ function write(
     name,
     clusterDiscoveryType: { $case: 'type', value: 'EDS' },
     edsClusterConfig: { edsConfig: overAds },
-    connectTimeout: durationOf(defaults.connectTimeoutMs),
+    connectTimeout: durationOf(reader.settings.connectTimeoutMs),
     circuitBreakers: { thresholds: [retryBudget()] },
     outlierDetection: outlierDetection(),
     metadata: tulleMetadata({

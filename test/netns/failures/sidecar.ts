@@ -54,9 +54,7 @@ export type SidecarRequest =
   | { readonly do: 'service'; readonly service: ServiceConfig }
   /** `foreign`: a certificate of an authority that nobody else trusts. */
   | { readonly do: 'identity'; readonly kind: 'own' | 'foreign' }
-  | { readonly do: 'logs' }
-  /** The exposition. */
-  | { readonly do: 'metrics' };
+  | { readonly do: 'report' };
 
 /** A line of the access log. */
 export interface AccessLine {
@@ -73,10 +71,12 @@ export interface AccessLine {
   readonly bytes_sent: number;
 }
 
-export interface SidecarLogs {
+export interface SidecarReport {
   readonly access: readonly AccessLine[];
   /** What was logged besides, as objects. */
   readonly log: readonly Record<string, unknown>[];
+  /** The exposition. */
+  readonly metrics: string;
 }
 
 const OUTBOUND = 14001;
@@ -156,12 +156,10 @@ async function start(options: SidecarOptions): Promise<(request: SidecarRequest)
         if (request.kind === 'own') identity.renew(authority, options.spiffe);
         else identity.renew(createAuthority(), options.spiffe, {}, [authority.pem]);
         return null;
-      case 'logs':
-        return { access, log: lines } satisfies SidecarLogs;
-      case 'metrics': {
+      case 'report': {
         let text = '';
         renderMetrics(metrics, 'text', part => (text += part));
-        return text;
+        return { access, log: lines, metrics: text } satisfies SidecarReport;
       }
     }
   };
