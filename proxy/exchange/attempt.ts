@@ -34,6 +34,10 @@ export class Attempt implements ResponseReceiver, ConnectionWaiter {
   readonly #isRetry: boolean;
   #over = false;
 
+  get asksTunnel(): boolean {
+    return this.#exchange.asksTunnel;
+  }
+
   constructor(exchange: Exchange, cluster: Cluster, endpoint: Endpoint, isRetry: boolean) {
     this.#exchange = exchange;
     this.cluster = cluster;

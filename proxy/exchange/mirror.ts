@@ -24,6 +24,7 @@ export function startMirrors(exchange: Exchange, route: ForwardRoute): void {
 /** One copy of a request on its way to one endpoint, tried once. */
 class MirrorCopy implements ResponseReceiver, ConnectionWaiter {
   queue: WaitQueue | null = null;
+  readonly asksTunnel = false;
   previousWaiter: ConnectionWaiter | null = null;
   nextWaiter: ConnectionWaiter | null = null;
   readonly #context: ExchangeContext;

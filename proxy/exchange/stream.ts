@@ -191,7 +191,7 @@ export interface ClientConnection {
 
 /** What a pool hears from its connection. */
 export interface ClientConnectionOwner {
-  /** `capacity` became positive or grew. */
+  /** `capacity` became positive or grew, or `takesUpgrade` has its value. */
   onCapacity(connection: ClientConnection): void;
   /** No new streams may be opened (GOAWAY, `Connection: close`, `drain()`); open ones go on. */
   onDraining(connection: ClientConnection): void;

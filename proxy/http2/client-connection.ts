@@ -170,7 +170,9 @@ export class Http2ClientConnection implements ClientConnection, TransportUser, S
     }
   }
 
-  onSettings(): void {
+  onSettings(first: boolean): void {
+    // With the first ones `takesUpgrade` has its value, which the pool may be waiting for.
+    if (first) this.#toldCapacity = 0;
     if (this.capacity > this.#toldCapacity) this.#settleLater();
     else this.#toldCapacity = this.capacity;
   }

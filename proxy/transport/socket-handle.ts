@@ -84,6 +84,23 @@ export function resetOnDestroy(socket: Socket): void {
 }
 
 /**
+ * Lets what the peer has sent be read although a write to it has failed. A server that answers before the end of a request
+ * and closes resets the connection with the rest of it (RFC 9112 §9.6); Node would close the socket with the failed
+ * write, and the answer would be lost. The end of such a socket is never told as FIN.
+ */
+export function readBeforeClosing(socket: Socket): void {
+  const destroy = socket.destroy;
+  let failed = false;
+  socket.destroy = (error?: NodeJS.ErrnoException) => {
+    if (failed || error?.syscall !== 'write') return destroy.call(socket, error);
+    failed = true;
+    // What is there is read between the two.
+    setImmediate(() => setImmediate(() => destroy.call(socket, error)));
+    return socket;
+  };
+}
+
+/**
  * Why the certificate of a client cannot be trusted, '' if it can. Node answers this only for sockets of a
  * `tls.Server`; fails closed without a certificate, as on a resumed session.
  */

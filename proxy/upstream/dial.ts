@@ -7,7 +7,7 @@ import type { TimerWheel } from '../exchange/timer-wheel.ts';
 import { WheelTimer } from '../exchange/timer-wheel.ts';
 import type { Identity, IdentitySource } from '../identity/identity.ts';
 import { peerIdentity } from '../identity/peer-certificate.ts';
-import type { OnRead } from '../transport/socket-handle.ts';
+import { type OnRead, readBeforeClosing } from '../transport/socket-handle.ts';
 import { SHARED_HIGH_WATER, SocketTransport, type TransportShared } from '../transport/socket-transport.ts';
 import type { TransportUser } from '../transport/transport.ts';
 
@@ -128,6 +128,7 @@ export class Dial {
       onread: this.#transport.onread(),
     });
     this.#socket = socket;
+    readBeforeClosing(socket);
     socket.pause();
     socket.once('connect', () => {
       if (!this.#done) this.#succeed(socket);

@@ -23,8 +23,10 @@ export class Http2Pool implements Pool, DialOwner {
   /** Those that take requests; the others are only in `context.open`. */
   readonly #connections: PooledConnection[] = [];
   readonly #waiting = new WaitQueue();
+  /** Those who ask for a tunnel and wait for the server's SETTINGS, which say whether it takes one. */
+  readonly #tunnels = new WaitQueue();
   #dial: Dial | null = null;
-  /** Connected, and the peer's SETTINGS are awaited. */
+  /** TLS is there, and the peer's SETTINGS are awaited. */
   #greeting: Greeting | null = null;
   #closed = false;
 
@@ -37,8 +39,11 @@ export class Http2Pool implements Pool, DialOwner {
   acquire(waiter: ConnectionWaiter): PooledConnection | null {
     const best = this.#leastBusy();
     if (best === null || best.connection.active >= STREAMS_PER_CONNECTION) this.#grow();
-    if (best !== null && this.#waiting.length === 0) return best;
-    this.#waiting.push(waiter);
+    const tunnel = waiter.asksTunnel;
+    if (best !== null && this.#waiting.length === 0 && !(tunnel && best.connection.established === false)) {
+      return best;
+    }
+    (tunnel ? this.#tunnels : this.#waiting).push(waiter);
     if (this.#hopeless()) queueMicrotask(() => this.#failHopeless());
     return null;
   }
@@ -96,6 +101,9 @@ export class Http2Pool implements Pool, DialOwner {
     for (let left = this.#waiting.length; left > 0; left--) {
       this.#waiting.shift()?.onNoConnection(failure, detail);
     }
+    for (let left = this.#tunnels.length; left > 0; left--) {
+      this.#tunnels.shift()?.onNoConnection(failure, detail);
+    }
   }
 
   onDialed(dial: Dial, transport: SocketTransport): void {
@@ -110,9 +118,15 @@ export class Http2Pool implements Pool, DialOwner {
     );
     pooled.connection = codecs.http2(transport, pooled, dial.target.alpn !== '');
     open.add(pooled);
-    this.#greeting = new Greeting(pooled, transport, () => this.#ready(pooled));
-    transport.user = this.#greeting;
-    dialContext.wheel.set(this.#greeting.timer, dial.deadline);
+    if (dial.target.alpn === '') {
+      // An application that is busy may be slow to greet, as it may be slow to answer.
+      transport.user = pooled.connection;
+      this.#ready(pooled);
+    } else {
+      this.#greeting = new Greeting(pooled, transport, () => this.#ready(pooled));
+      transport.user = this.#greeting;
+      dialContext.wheel.set(this.#greeting.timer, dial.deadline);
+    }
     transport.resume();
   }
 
@@ -139,13 +153,18 @@ export class Http2Pool implements Pool, DialOwner {
   }
 
   #serve(pooled: PooledConnection): void {
-    while (this.#waiting.length > 0 && !pooled.draining && pooled.connection.capacity > 0) {
-      this.#waiting.shift()?.onConnection(pooled);
+    this.#serveQueue(this.#waiting, pooled);
+    if (pooled.connection.established !== false) this.#serveQueue(this.#tunnels, pooled);
+  }
+
+  #serveQueue(queue: WaitQueue, pooled: PooledConnection): void {
+    while (queue.length > 0 && !pooled.draining && pooled.connection.capacity > 0) {
+      queue.shift()?.onConnection(pooled);
     }
   }
 
   onCapacity(pooled: PooledConnection): void {
-    if (this.#waiting.length > 0) this.#serve(pooled);
+    if (this.#waiting.length > 0 || this.#tunnels.length > 0) this.#serve(pooled);
   }
 
   onDraining(pooled: PooledConnection): void {
@@ -168,8 +187,6 @@ export class Http2Pool implements Pool, DialOwner {
 
   #failUngreeted(): void {
     if (this.#closed) return this.#failDial('removed', 'the endpoint was removed');
-    if (this.#target.alpn === '')
-      return this.#failDial('refused', 'the server closed before its SETTINGS: it may not speak HTTP/2');
     // A sidecar closes without a word when it does not accept our certificate (RELIABILITY §4.4).
     const detail = 'the peer closed before it sent anything';
     this.#context.dial.onDistrust(this.#target, 'rejected', detail);
@@ -193,8 +210,7 @@ export class Http2Pool implements Pool, DialOwner {
 
 /**
  * Passes on what is read until the peer's SETTINGS are there, which must be before the dial's deadline. `secureConnect`
- * comes before the server has judged our certificate, so a request sent earlier may be lost with the connection. In
- * plaintext the SETTINGS show that the server speaks HTTP/2 at all, and whether it takes extended CONNECT.
+ * comes before the server has judged our certificate, so a request sent earlier may be lost with the connection.
  */
 class Greeting implements TransportUser, TimerOwner {
   readonly pooled: PooledConnection;

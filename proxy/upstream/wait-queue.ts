@@ -6,6 +6,8 @@ export type PoolFailure = DialFailure | 'overflow' | 'removed';
 
 /** Someone who needs a connection; linked into at most one queue by these fields. */
 export interface ConnectionWaiter {
+  /** It asks for a tunnel: the connection must have said whether it takes one. */
+  readonly asksTunnel: boolean;
   queue: WaitQueue | null;
   previousWaiter: ConnectionWaiter | null;
   nextWaiter: ConnectionWaiter | null;

@@ -1,10 +1,9 @@
 import type { ChildProcess } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { closedPort } from '../../integration/proxy/apps.ts';
 import { cluster, endpoint, SERVER_ID, testMesh } from '../../integration/proxy/mesh.ts';
 import type { Tool } from '../tool-cache.ts';
 import { findGoPeer } from './go-peer.ts';
-import { COMMON_CASES, type InteropPeer, listening } from './interop-peer.ts';
+import { COMMON_CASES, freePort, type InteropPeer, listening } from './interop-peer.ts';
 import { findJavaPeer } from './java-peer.ts';
 
 const languages = ['Go', 'Java'] as const;
@@ -29,7 +28,7 @@ afterAll(() => {
 });
 
 async function start(peer: InteropPeer): Promise<number> {
-  const port = await closedPort();
+  const port = await freePort();
   const server = peer.startServer(port);
   servers.push(server);
   await listening(server, port);

@@ -1,6 +1,6 @@
 /** An official implementation of gRPC's interoperability test (grpc/grpc, doc/interop-test-descriptions.md). */
 import type { ChildProcess } from 'node:child_process';
-import { connect } from 'node:net';
+import { connect, createServer } from 'node:net';
 
 export interface InteropPeer {
   readonly language: string;
@@ -30,6 +30,22 @@ export const COMMON_CASES = [
   'rpc_soak',
   'channel_soak',
 ] as const;
+
+/**
+ * A port on which nothing listens, for servers that take no port 0. It is none of those that the kernel gives out, so that
+ * nobody else takes it meanwhile.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 10_000);
+    const server = createServer();
+    const free = await new Promise<boolean>(resolve => {
+      server.once('error', () => resolve(false));
+      server.listen(port, () => server.close(() => resolve(true)));
+    });
+    if (free) return port;
+  }
+}
 
 /** Resolves when something listens on 127.0.0.1:port; rejects if the process that should ends. */
 export async function listening(server: ChildProcess, port: number): Promise<void> {

@@ -67,6 +67,25 @@ describe.each(ways)('the end of a connection, %s', way => {
     expect(client.text).toContain('too large');
   });
 
+  test('an answer of an application that reads no further and closes is not lost with its connection', async () => {
+    const app = await tcpApp(socket =>
+      socket.once('data', () => {
+        socket.pause();
+        // The rest of the request is unread, so that the kernel sends RST behind the answer.
+        socket.write('HTTP/1.1 413 Content Too Large\r\ncontent-length: 9\r\n\r\ntoo large');
+        socket.destroy();
+      }),
+    );
+    const port = await reach(way, app);
+    for (let i = 0; i < 20; i++) {
+      const client = new TcpClient(port);
+      client.socket.write('POST / HTTP/1.1\r\nhost: orders\r\ncontent-length: 5000000\r\n\r\n');
+      client.socket.write(Buffer.alloc(5_000_000));
+      await client.until(({ text, ended, closed }) => text.includes('too large') || ended || closed);
+      expect(client.text).toMatch(/^HTTP\/1\.1 413 [^]*too large$/);
+    }
+  });
+
   test('after an early answer to a short request the connection goes on', async () => {
     const app = await httpApp((req, res) => {
       res.end(`<${req.url}>`);
