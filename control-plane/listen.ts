@@ -49,6 +49,7 @@ export async function closeHttp(server: HttpServer): Promise<void> {
   await closed;
 }
 
-function authority(address: string, port: number): string {
+/** `<address>:<port>`, as in a URL. */
+export function authority(address: string, port: number): string {
   return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -10,6 +10,8 @@ import { type ControlPlaneIdentity, createIdentity } from './identity/control-pl
 import { closeGrpc, closeHttp, listenGrpc, listenHttp } from './listen.ts';
 import type { Mode } from './mode/mode.ts';
 import { RecordStore } from './model/store.ts';
+import { replicas } from './status/ask-replica.ts';
+import { InForce } from './status/in-force.ts';
 import { createAdminServer } from './telemetry/admin-server.ts';
 import { registerMetrics } from './telemetry/metrics.ts';
 import { createXdsServices, type XdsServices } from './xds/services.ts';
@@ -81,6 +83,16 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
     log,
   });
   const xds = createXdsServices({ store, log, clock: systemClock, metrics: registry });
+  const others = replicas();
+  const inForce = new InForce({
+    changes: () => mode.changes(),
+    hasRead: changes => mode.hasRead(changes),
+    whenDelivered: callback => store.whenDelivered(callback),
+    whenApplied: callback => xds.whenApplied(callback),
+    replicas: () => mode.replicas(),
+    ask: (replica, changes) => others.ask(replica, changes),
+    clock: systemClock,
+  });
   registerMetrics(registry, store, () => ({
     authority: identity.authorityNotAfter,
     serving: identity.servingNotAfter,
@@ -89,6 +101,7 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
   const admin = createAdminServer({
     registry,
     problems: () => store.problems(),
+    inForce: changes => inForce.here(changes),
     waiting: () => [
       ...lifecycle.waiting(),
       ...store.waiting().map(kind => `the list of ${kind}`),
@@ -98,12 +111,13 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
   await listenHttp(admin, settings.listenAddress, settings.adminPort);
   lifecycle.onStop({ name: 'admin port', run: () => closeHttp(admin) });
   lifecycle.onStop({ name: 'identity', run: () => identity.stop() });
+  lifecycle.onStop({ name: 'other replicas', run: () => others.close() });
   lifecycle.onStop({ name: 'source', run: () => mode.stop() });
   lifecycle.stopOnSignals(process);
 
   mode.publishRoots(identity.bundlePem);
   identity.onBundleChange(bundle => mode.publishRoots(bundle));
-  await mode.start(callback => xds.whenApplied(callback));
+  await mode.start(() => inForce.everywhere());
   await new Promise<void>(resolve => {
     xds.whenReady(resolve);
   });

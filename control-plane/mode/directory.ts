@@ -15,6 +15,9 @@ export function directoryMode(settings: ControlPlaneSettings, store: RecordStore
     authority: directoryStore(caDirectory),
     reviewer: directoryReviewer(workloadTokens, log),
     start: () => source.start(),
+    changes: () => ({}),
+    hasRead: () => true,
+    replicas: () => [],
     publishRoots() {},
     stop() {
       source.stop();

@@ -9,6 +9,8 @@ import type { Logger } from '../../runtime/log.ts';
 import type { ControlPlaneSettings } from '../config/settings.ts';
 import { kubernetesReviewer } from '../identity/kubernetes-reviewer.ts';
 import { secretStore } from '../identity/secret-store.ts';
+import { authority } from '../listen.ts';
+import { key, type Mesh } from '../model/model.ts';
 import type { RecordStore } from '../model/store.ts';
 import { KubernetesSource } from '../sources/kubernetes/kubernetes-source.ts';
 import { TrustBundlePublisher } from '../sources/kubernetes/trust-bundle.ts';
@@ -53,6 +55,9 @@ export async function kubernetesMode(
       });
       return Promise.resolve();
     },
+    changes: () => source.changes(),
+    hasRead: changes => source.hasRead(changes),
+    replicas: () => replicasIn(store.current, settings),
     publishRoots(bundle) {
       if (publisher !== null) publisher.setBundle(bundle);
       else {
@@ -67,4 +72,13 @@ export async function kubernetesMode(
       await api.close();
     },
   };
+}
+
+/** The pods of the control plane's own Service, but for this one. */
+function replicasIn(mesh: Mesh | null, { namespace, adminPort }: ControlPlaneSettings): string[] {
+  const own = key(namespace, hostname());
+  const [port] = mesh?.endpoints.get(key(namespace, controlPlaneName))?.ports ?? [];
+  return (port?.endpoints ?? [])
+    .filter(({ pod, ready }) => ready && pod !== own)
+    .map(({ address }) => authority(address, adminPort));
 }

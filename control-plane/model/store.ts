@@ -42,6 +42,7 @@ export class RecordStore implements MeshStore, RecordWriter {
   readonly #problemListeners = new Set<(subject: string) => void>();
   readonly #waiting = new Set<RecordKind>(recordKinds);
   #cancelTimer: (() => void) | null = null;
+  readonly #afterDelivery: (() => void)[] = [];
   #firstChange = 0;
   #lastChange = 0;
   #notBefore = 0;
@@ -61,6 +62,12 @@ export class RecordStore implements MeshStore, RecordWriter {
   subscribe(listener: Listener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
+  }
+
+  /** Calls back when everything that was written until now is in the mesh. */
+  whenDelivered(callback: () => void): void {
+    if (this.#cancelTimer === null) callback();
+    else this.#afterDelivery.push(callback);
   }
 
   /** Everything that is wrong at the moment, by object or file. */
@@ -160,6 +167,7 @@ export class RecordStore implements MeshStore, RecordWriter {
     // As long again as it took: under load at least half of the time is left for everything else.
     const end = clock.now();
     this.#notBefore = end + (end - now);
+    for (const callback of this.#afterDelivery.splice(0)) callback();
   }
 
   #deliver(): void {

@@ -22,8 +22,8 @@ export interface EventWriterOptions {
   readonly store: Pick<RecordStore, 'current' | 'subscribe' | 'problems' | 'onProblem'>;
   /** Who says it (Event.reportingComponent). */
   readonly controllerName: string;
-  /** Calls back when the newest mesh is in force; in the end always. */
-  readonly whenInForce: (callback: () => void) => void;
+  /** Resolves when the newest mesh is in force; in the end always. */
+  readonly whenInForce: () => Promise<void>;
   /** Asked before each write. */
   readonly isLeader: () => boolean;
   readonly clock: Clock;
@@ -63,7 +63,7 @@ export class EventWriter {
     this.#backoff = new Backoff(500, 30_000, random);
     this.#unsubscribe = [
       store.subscribe(mesh => this.#noteSplits(mesh)),
-      store.onProblem(subject => this.#noteChange(subject)),
+      store.onProblem(subject => void this.#noteChange(subject)),
     ];
     this.#repeat();
   }
@@ -106,18 +106,16 @@ export class EventWriter {
     this.#seen = versions(mesh);
     if (before === null) return;
     for (const [subject, version] of this.#seen)
-      if (before.get(subject) !== version) this.#noteChange(subject);
+      if (before.get(subject) !== version) void this.#noteChange(subject);
   }
 
-  #noteChange(subject: string): void {
+  async #noteChange(subject: string): Promise<void> {
     if (!this.#options.isLeader() || kindOf(subject) === undefined) return;
     // Not before everyone who follows the store has taken the mesh.
-    queueMicrotask(() =>
-      this.#options.whenInForce(() => {
-        this.#queue.set(subject, true);
-        this.#wake();
-      }),
-    );
+    await Promise.resolve();
+    await this.#options.whenInForce();
+    this.#queue.set(subject, true);
+    this.#wake();
   }
 
   #wake(): void {

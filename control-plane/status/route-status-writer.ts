@@ -37,8 +37,8 @@ export interface RouteStatusWriterOptions {
   readonly store: MeshStore;
   /** Whose entries are written (RouteParentStatus.controllerName). */
   readonly controllerName: string;
-  /** Calls back when the newest mesh is in force; it must do so in the end, whoever is silent. */
-  readonly whenInForce: (callback: () => void) => void;
+  /** Resolves when the newest mesh is in force; it must do so in the end, whoever is silent. */
+  readonly whenInForce: () => Promise<void>;
   /** Asked before each write. */
   readonly isLeader: () => boolean;
   readonly clock: Clock;
@@ -116,27 +116,24 @@ export class RouteStatusWriter {
       const changed = [...routes].flatMap(([id, route]) => (seen.get(id) === route ? [] : [id]));
       const gone = [...seen.keys()].filter(id => !routes.has(id));
       this.#seen = routes;
-      this.#addWhenInForce([...changed, ...gone]);
+      void this.#addWhenInForce([...changed, ...gone]);
     }
     this.#wake();
   }
 
-  #addWhenInForce(ids: readonly string[]): void {
-    const { whenInForce } = this.#options;
+  async #addWhenInForce(ids: readonly string[]): Promise<void> {
     const change = ++this.#changes;
     for (const id of ids) this.#unapplied.set(id, change);
     // Not before everyone who follows the store has taken the mesh.
-    queueMicrotask(() =>
-      whenInForce(() => {
-        for (const id of ids) {
-          // A later change is waited for too.
-          if (this.#unapplied.get(id) !== change) continue;
-          this.#unapplied.delete(id);
-          this.#add(id);
-        }
-        this.#wake();
-      }),
-    );
+    await Promise.resolve();
+    await this.#options.whenInForce();
+    for (const id of ids) {
+      // A later change is waited for too.
+      if (this.#unapplied.get(id) !== change) continue;
+      this.#unapplied.delete(id);
+      this.#add(id);
+    }
+    this.#wake();
   }
 
   #add(id: string): void {
@@ -185,7 +182,7 @@ export class RouteStatusWriter {
     // Before the lists: what changes while they are read is noted.
     this.#seen = store.current?.routes ?? null;
     this.#paths = new Map();
-    await new Promise<void>(resolve => this.#options.whenInForce(resolve));
+    await this.#options.whenInForce();
     try {
       for (const kind of kinds)
         for (const object of await this.#list(kind)) {

@@ -12,8 +12,8 @@ import { RouteStatusWriter } from './route-status-writer.ts';
 export interface StatusOptions {
   readonly api: Pick<ApiClient, 'get' | 'create' | 'patch' | 'replace'>;
   readonly store: RecordStore;
-  /** Calls back when the newest mesh is in force; in the end always. */
-  readonly whenInForce: (callback: () => void) => void;
+  /** Resolves when the newest mesh is in force; in the end always. */
+  readonly whenInForce: () => Promise<void>;
   /** Whose entries in the status of routes are written. */
   readonly controllerName: string;
   /** Namespace and name of the Lease by which the replica is elected. */

@@ -2,15 +2,22 @@
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { Registry } from 'prom-client';
 import type { Problem } from '../model/problems.ts';
+import type { Changes } from '../status/in-force.ts';
 
 export interface AdminOptions {
   readonly registry: Registry;
   /** What readiness waits for; empty when the process is ready. */
   readonly waiting: () => readonly string[];
   readonly problems: () => readonly Problem[];
+  /** Whether what other replicas have read up to these changes is in force in the clients of this one, after a wait. */
+  readonly inForce: (changes: Changes) => Promise<boolean>;
 }
 
-type Answer = (options: AdminOptions, response: ServerResponse) => void | Promise<void>;
+type Answer = (
+  options: AdminOptions,
+  response: ServerResponse,
+  query: URLSearchParams,
+) => void | Promise<void>;
 
 const answers: Readonly<Record<string, Answer>> = {
   '/live': (_, response) => void response.end('live\n'),
@@ -28,20 +35,26 @@ const answers: Readonly<Record<string, Answer>> = {
     response.setHeader('content-type', 'application/json');
     response.end(`${JSON.stringify(problems(), null, 2)}\n`);
   },
+  '/in-force': async ({ inForce }, response, query) => {
+    if (await inForce(Object.fromEntries(query))) response.end('in force\n');
+    else response.writeHead(503).end('not read in time\n');
+  },
 };
 
 export function createAdminServer(options: AdminOptions): Server {
   return createServer((request, response) => {
-    const path = (request.url ?? '').split('?', 1)[0];
+    const [path, query = ''] = (request.url ?? '').split('?', 2);
     response.setHeader('content-type', 'text/plain; charset=utf-8');
     if (request.method !== 'GET') {
       response.writeHead(405).end('use GET\n');
     } else if (!Object.hasOwn(answers, path)) {
       response.writeHead(404).end(`there are ${Object.keys(answers).join(', ')}\n`);
     } else {
-      void Promise.resolve(answers[path](options, response)).catch((error: unknown) => {
-        response.writeHead(500).end(`${String(error)}\n`);
-      });
+      void Promise.resolve(answers[path](options, response, new URLSearchParams(query))).catch(
+        (error: unknown) => {
+          response.writeHead(500).end(`${String(error)}\n`);
+        },
+      );
     }
   });
 }

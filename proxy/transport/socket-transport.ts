@@ -47,10 +47,11 @@ export class SocketTransport implements Transport, OutputSink {
   /** An empty write waits behind what the socket holds, to tell when it is gone. */
   #marked = false;
   #tls = false;
-  /** `received` and `output.written` at the last sign of life, and when that was; NaN before the first tick. */
+  /** `received` at the last sign of life, and when that was; NaN before the first tick. */
   #heard = 0;
-  #told = 0;
   #heardAt = Number.NaN;
+  /** `output.written` of which the peer is known to have everything. */
+  #delivered = 0;
   readonly #readBuffer: Buffer;
   readonly #watch: PeerWatch | undefined;
   readonly #onTaken: () => void;
@@ -148,22 +149,19 @@ export class SocketTransport implements Transport, OutputSink {
   tick(nowMs: number): void {
     const watch = this.#watch;
     if (watch === undefined || this.#state === 'closed') return;
-    if (this.received !== this.#heard || Number.isNaN(this.#heardAt)) return this.#noteLife(nowMs);
-    if (this.output.written === this.#told || nowMs - this.#heardAt < watch.silenceMs) return;
+    if (this.received !== this.#heard || Number.isNaN(this.#heardAt)) {
+      this.#heard = this.received;
+      this.#heardAt = nowMs;
+    }
+    const { written } = this.output;
     const socket = this.#socket;
-    if (socket === null) return;
+    if (written === this.#delivered || socket === null || nowMs - this.#heardAt < watch.silenceMs) return;
     const state = watch.ask(descriptorOf(socket));
-    if (state === 'delivered') return this.#noteLife(nowMs);
-    if (state === 'waiting') return;
+    if (state === 'delivered') this.#delivered = written;
+    if (state !== 'dead') return;
     this.#reason = 'connection-lost';
     watch.onLost();
     this.destroy();
-  }
-
-  #noteLife(nowMs: number): void {
-    this.#heard = this.received;
-    this.#told = this.output.written;
-    this.#heardAt = nowMs;
   }
 
   destroy(): void {

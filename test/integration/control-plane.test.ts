@@ -144,7 +144,9 @@ test('manifests are served over ADS, edits arrive, and SIGTERM ends the streams 
   const metrics = (await ask(ports.admin, '/metrics')).text;
   expect(metrics).toContain('tulle_configuration_problems 1\n');
   expect(metrics).toContain('tulle_mesh_objects{kind="service"} 1\n');
-  expect((await ask(ports.admin, '/nothing')).text).toBe('there are /live, /ready, /metrics, /problems\n');
+  expect((await ask(ports.admin, '/nothing')).text).toBe(
+    'there are /live, /ready, /metrics, /problems, /in-force\n',
+  );
 
   child?.kill('SIGTERM');
   expect((await stream.ended()).code).toBe(0);

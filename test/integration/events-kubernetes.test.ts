@@ -100,7 +100,7 @@ async function lead(): Promise<{ writes: () => number; stop(): Promise<void> }> 
     },
     store,
     controllerName,
-    whenInForce: callback => callback(),
+    whenInForce: () => Promise.resolve(),
     isLeader: () => true,
     clock: systemClock,
     random: Math.random,

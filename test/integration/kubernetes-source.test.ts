@@ -61,7 +61,9 @@ function service(name: string): object {
   };
 }
 
-function begin(options: { absentMs?: number } = {}): RecordStore {
+const begin = (options: { absentMs?: number } = {}): RecordStore => beginBoth(options).store;
+
+function beginBoth(options: { absentMs?: number } = {}): { store: RecordStore; source: KubernetesSource } {
   const store = new RecordStore({
     trustDomain: 'td',
     clusterDomain: 'cluster.local',
@@ -79,7 +81,7 @@ function begin(options: { absentMs?: number } = {}): RecordStore {
   });
   source.start();
   closers.push(() => source.stop());
-  return store;
+  return { store, source };
 }
 
 /** Waits for a state; the test's own timeout ends the wait. */
@@ -195,6 +197,28 @@ onCluster('CRDs that come later are picked up, and those that go take their obje
   await until(store, mesh => mesh.routes.has(`TrafficSplit/${namespace}/t:80`));
   await api.delete(`${crds}/trafficsplits.split.smi-spec.io`);
   await until(store, mesh => !mesh.routes.has(`TrafficSplit/${namespace}/t:80`));
+});
+
+onCluster('of two replicas, whenever they began, each reads what the other has read', async () => {
+  await api.create(`${namespaced}/services`, service('gone-early'));
+  const early = beginBoth();
+  await until(early.store, mesh => mesh.services.has(`${namespace}/gone-early`));
+  await api.delete(`${namespaced}/services/gone-early`);
+  await until(early.store, mesh => !mesh.services.has(`${namespace}/gone-early`));
+  // Its lists are of a later version than any event that the other has seen.
+  await api.create(`${namespaced}/configmaps`, { metadata: { name: 'later' } });
+  const late = beginBoth();
+  await until(late.store, () => true);
+  await expect.poll(() => early.source.hasRead(late.source.changes()), { timeout: 10_000 }).toBe(true);
+  await expect.poll(() => late.source.hasRead(early.source.changes()), { timeout: 10_000 }).toBe(true);
+  const { metadata } = await api.create<{ metadata: { resourceVersion: string } }>(
+    `${namespaced}/services`,
+    service('read-by-both'),
+  );
+  const change = { Service: metadata.resourceVersion };
+  for (const { source } of [early, late])
+    await expect.poll(() => source.hasRead(change), { timeout: 10_000 }).toBe(true);
+  expect(early.source.hasRead({ Service: `${metadata.resourceVersion}0` })).toBe(false);
 });
 
 /** Follows a collection. */

@@ -108,7 +108,7 @@ function write(
   options: {
     recheckMs?: number;
     leading?: () => boolean;
-    whenInForce?: (callback: () => void) => void;
+    whenInForce?: () => Promise<void>;
     beforeWrite?: (path: string) => Promise<void>;
   } = {},
 ): { writer: RouteStatusWriter; writes: string[]; lists: () => number } {
@@ -129,7 +129,7 @@ function write(
       },
     },
     store,
-    whenInForce: options.whenInForce ?? (callback => callback()),
+    whenInForce: options.whenInForce ?? (() => Promise.resolve()),
     controllerName,
     isLeader: options.leading ?? (() => true),
     clock: systemClock,
@@ -283,7 +283,8 @@ onCluster('a change is told when it is in force, and not the one before the last
   const store = await follow();
   let waiting: (() => void)[] | null = null;
   const { writes, lists } = write(store, {
-    whenInForce: callback => (waiting === null ? callback() : waiting.push(callback)),
+    whenInForce: () =>
+      waiting === null ? Promise.resolve() : new Promise<void>(resolve => waiting?.push(resolve)),
   });
   await expect.poll(lists, wait).toBe(1);
   waiting = [] as (() => void)[];
@@ -391,7 +392,7 @@ onCluster('replicas together: one leads and writes; when it stops, the other goe
         },
       },
       store,
-      whenInForce: callback => callback(),
+      whenInForce: () => Promise.resolve(),
       controllerName,
       namespace,
       leaseName: 'replicas',

@@ -9,6 +9,7 @@ import type { Fields } from '../convert/fields.ts';
 import { readMetadata } from '../convert/object.ts';
 import { collectionPath } from './collection-path.ts';
 import { Reflector } from './reflector.ts';
+import { isEarlier } from './resource-version.ts';
 
 export interface KubernetesSourceOptions {
   readonly api: Pick<ApiClient, 'get' | 'watch'>;
@@ -24,20 +25,30 @@ export interface KubernetesSourceOptions {
 const RUNNING_PODS = { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' };
 
 export class KubernetesSource {
-  readonly #reflectors: readonly Reflector[];
+  readonly #reflectors: ReadonlyMap<RecordKind, Reflector>;
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: KubernetesSourceOptions) {
-    this.#reflectors = recordKinds.map(kind => reflect(kind, options));
+    this.#reflectors = new Map(recordKinds.map(kind => [kind, reflect(kind, options)]));
+  }
+
+  /** The newest change of each kind that has been read, for {@link hasRead} of another replica. */
+  changes(): Readonly<Record<string, string>> {
+    return Object.fromEntries([...this.#reflectors].map(([kind, { changedAt }]) => [kind, changedAt]));
+  }
+
+  /** Whether changes that another replica has read have been read here too. */
+  hasRead(changes: Readonly<Record<string, string>>): boolean {
+    return [...this.#reflectors].every(([kind, { upTo }]) => !isEarlier(upTo, changes[kind] ?? ''));
   }
 
   /** Begins; the writer hears of each kind when its first list is complete. */
   start(): void {
-    this.#running = Promise.all(this.#reflectors.map(reflector => reflector.run()));
+    this.#running = Promise.all([...this.#reflectors.values()].map(reflector => reflector.run()));
   }
 
   async stop(): Promise<void> {
-    for (const reflector of this.#reflectors) reflector.stop();
+    for (const reflector of this.#reflectors.values()) reflector.stop();
     await this.#running;
   }
 }

@@ -13,6 +13,7 @@ import type { Backoff } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
 import { type ApiClient, ApiError } from '../../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../../runtime/log.ts';
+import { isEarlier } from './resource-version.ts';
 
 interface ListPage {
   readonly metadata?: { readonly resourceVersion?: string; readonly continue?: string };
@@ -50,6 +51,8 @@ const HEALTHY_MS = 1000;
 export class Reflector {
   readonly #options: Required<ReflectorOptions>;
   #known = new Set<string>();
+  #upTo = '';
+  #changedAt = '';
   readonly #stop = new AbortController();
 
   constructor(options: ReflectorOptions) {
@@ -82,6 +85,16 @@ export class Reflector {
     this.#stop.abort();
   }
 
+  /** The version up to which the collection is known; '' before the first list. */
+  get upTo(): string {
+    return this.#upTo;
+  }
+
+  /** The version of its newest change: unlike those of lists and bookmarks, every other reader comes to it as well. */
+  get changedAt(): string {
+    return this.#changedAt;
+  }
+
   async #list(path: string): Promise<string> {
     const seen = new Set<string>();
     let limit = String(this.#options.pageSize);
@@ -94,6 +107,7 @@ export class Reflector {
         position = page.metadata?.continue ?? '';
         if (position !== '') continue;
         this.#replaceKnown(seen);
+        this.#upTo = later(this.#upTo, page.metadata?.resourceVersion);
         return page.metadata?.resourceVersion ?? '';
       } catch (error) {
         if (position === '' || !isGone(error)) throw error;
@@ -107,6 +121,7 @@ export class Reflector {
   #take(object: unknown, keys: Set<string>): void {
     keys.add(this.#options.key(object));
     this.#options.onObject(object);
+    this.#changedAt = later(this.#changedAt, resourceVersion(object));
   }
 
   #replaceKnown(seen: Set<string>): void {
@@ -128,6 +143,7 @@ export class Reflector {
           version = resourceVersion(event.object) ?? version;
           if (event.type === 'DELETED') this.#drop(event.object);
           else if (event.type !== 'BOOKMARK') this.#take(event.object, this.#known);
+          this.#upTo = later(this.#upTo, version);
         }
         if (clock.now() - began >= HEALTHY_MS) backoff.reset();
         else await this.#wait(backoff.next());
@@ -146,6 +162,7 @@ export class Reflector {
     const key = this.#options.key(object);
     this.#known.delete(key);
     this.#options.onDelete(key);
+    this.#changedAt = later(this.#changedAt, resourceVersion(object));
   }
 
   async *#events(path: string, version: string): ReturnType<ApiClient['watch']> {
@@ -198,6 +215,10 @@ function isGone(error: unknown): boolean {
 
 function isAbsent(error: unknown): boolean {
   return error instanceof ApiError && error.status === 404;
+}
+
+function later(a: string, b = ''): string {
+  return isEarlier(a, b) ? b : a;
 }
 
 function resourceVersion(object: unknown): string | undefined {

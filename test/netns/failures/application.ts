@@ -13,7 +13,7 @@ export type ApplicationRequest =
   /** Counts begin anew. */
   | { readonly do: 'reset' }
   | { readonly do: 'counts' }
-  /** A request of its own, to whatever is reached from its pod. */
+  /** A request of its own, to whatever is reached from its pod: its status, 0 without an answer. */
   | { readonly do: 'post'; readonly url: string; readonly body: string };
 
 /** Connections on which something was said, and requests of HTTP on the ports that serve it, by port. */
@@ -37,14 +37,18 @@ function grpcMessage(text: string): Buffer {
   return Buffer.concat([head, bytes]);
 }
 
-/** Answers each request with the digest of its body, after as many bytes as `x-answer-bytes` asks for. */
+/** The digest of a request's body, after as many bytes as `x-answer-bytes` asks for. */
+function echoOf(body: readonly Buffer[], answerBytes: string | string[] | undefined): Buffer {
+  const padding = Buffer.alloc(Number(answerBytes ?? 0), 'x');
+  return Buffer.concat([padding, Buffer.from(digest(Buffer.concat(body)))]);
+}
+
 const echo1 = createHttp1({ keepAliveTimeout: 60_000 }, (req, res) => {
   count('echo');
   const body: Buffer[] = [];
   req.on('data', (chunk: Buffer) => body.push(chunk));
   req.on('end', () => {
-    const padding = Buffer.alloc(Number(req.headers['x-answer-bytes'] ?? 0), 'x');
-    res.end(Buffer.concat([padding, Buffer.from(digest(Buffer.concat(body)))]));
+    res.end(echoOf(body, req.headers['x-answer-bytes']));
   });
 });
 
@@ -58,7 +62,7 @@ echo2.on('stream', (stream: ServerHttp2Stream, headers) => {
   stream.on('end', () => {
     if (isGrpc(headers)) return answerGrpc(stream, grpcMessage('ok'), '0');
     stream.respond({ ':status': 200 });
-    stream.end(digest(Buffer.concat(body)));
+    stream.end(echoOf(body, headers['x-answer-bytes']));
   });
 });
 
@@ -88,12 +92,13 @@ error2.on('stream', (stream: ServerHttp2Stream, headers) => {
 });
 
 /** An HTTP/2 server that sends the head and a part of the body, and then ends the connection. */
-function half2(end: (socket: Socket) => void): (socket: Socket) => void {
+function half2(name: PortName, end: (socket: Socket) => void): (socket: Socket) => void {
   const server = createHttp2();
   server.on('sessionError', () => {});
   return socket => {
     server.emit('connection', socket);
     server.once('stream', (stream: ServerHttp2Stream, headers) => {
+      count(name);
       stream.on('error', () => {});
       stream.respond({
         ':status': 200,
@@ -107,13 +112,33 @@ function half2(end: (socket: Socket) => void): (socket: Socket) => void {
   };
 }
 
+/** Acts on every request of HTTP/2; but for that the connection is as it should be (RFC 9113 §3.4, §4.1). */
+function onHeaders(act: (socket: Socket) => void): (socket: Socket) => void {
+  return socket => {
+    let bytes = Buffer.alloc(0);
+    let at = PREFACE_BYTES;
+    socket.on('data', (chunk: Buffer) => {
+      bytes = Buffer.concat([bytes, chunk]);
+      for (; at + 9 <= bytes.length; at += 9 + bytes.readUIntBE(at, 3)) {
+        if (bytes[at + 3] === HEADERS) act(socket);
+      }
+    });
+    socket.write(SETTINGS);
+  };
+}
+
+const PREFACE_BYTES = 24;
+const HEADERS = 1;
+const SETTINGS = Buffer.from('000000040000000000', 'hex');
+
 const HALF1 = `HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n${'x'.repeat(20)}`;
 const reset = (socket: Socket): void => void socket.resetAndDestroy();
 const finish = (socket: Socket): void => void socket.destroy();
-const half = (end: (socket: Socket) => void): Behaviour => ({
-  http1: socket => socket.write(HALF1, () => end(socket)),
-  http2: half2(end),
-});
+
+function half(name: PortName, end: (socket: Socket) => void): Behaviour {
+  const { http1 } = onRequest(name, socket => void socket.write(HALF1, () => end(socket)));
+  return { http1, http2: half2(name, end) };
+}
 
 /** What is done with a connection when its first bytes are there, by what they are. */
 interface Behaviour {
@@ -121,11 +146,16 @@ interface Behaviour {
   readonly http2: (socket: Socket) => void;
 }
 
-const raw = (act: (socket: Socket) => void): Behaviour => ({ http1: act, http2: act });
-/** SETTINGS without a setting, and the beginning of another frame. */
-const SETTINGS_AND_MORE = Buffer.from('0000000400000000000000', 'hex');
+/** The same with every request of either protocol, and with the first bytes of any other. */
+function onRequest(name: PortName, act: (socket: Socket) => void): Behaviour {
+  const counted = (socket: Socket): void => {
+    count(name);
+    act(socket);
+  };
+  return { http1: counted, http2: onHeaders(counted) };
+}
 
-const behaviours: Readonly<Record<PortName, Behaviour | null>> = {
+const behaviours: Readonly<Record<Exclude<PortName, 'closed'>, Behaviour>> = {
   echo: {
     http1: socket => void echo1.emit('connection', socket),
     http2: socket => void echo2.emit('connection', socket),
@@ -134,21 +164,18 @@ const behaviours: Readonly<Record<PortName, Behaviour | null>> = {
     http1: socket => void error1.emit('connection', socket),
     http2: socket => void error2.emit('connection', socket),
   },
-  // The first bytes stay unread.
-  unread: raw(reset),
-  dies: raw(socket => {
+  unread: onRequest('unread', reset),
+  dies: onRequest('dies', socket => {
     socket.read();
     finish(socket);
   }),
-  silent: raw(socket => void socket.resume()),
-  partial: {
-    http1: socket => void socket.write('HTTP/1.1 20', () => reset(socket)),
-    http2: socket => void socket.write(SETTINGS_AND_MORE, () => reset(socket)),
-  },
-  halfReset: half(reset),
-  halfClosed: half(finish),
+  silent: onRequest('silent', socket => void socket.resume()),
+  mute: { http1: socket => void socket.resume(), http2: socket => void socket.resume() },
+  partial: onRequest('partial', socket => void socket.write('HTTP/1.1 20', () => reset(socket))),
+  halfReset: half('halfReset', reset),
+  halfClosed: half('halfClosed', finish),
   // Echoes bytes; what begins with `half` gets a part of it back, and a reset.
-  bytes: raw(socket => {
+  bytes: onRequest('bytes', socket => {
     const first = socket.read() as Buffer;
     if (first.toString().startsWith('half')) socket.write('ha', () => reset(socket));
     else {
@@ -156,29 +183,25 @@ const behaviours: Readonly<Record<PortName, Behaviour | null>> = {
       socket.pipe(socket);
     }
   }),
-  strict: raw(socket => void socket.end('reached')),
-  closed: null,
+  strict: onRequest('strict', socket => void socket.end('reached')),
 };
 
-function listen(name: PortName, behaviour: Behaviour, address: string): void {
-  const server = createServer({ allowHalfOpen: name === 'bytes' }, socket => {
+function listen(port: number, { http1, http2 }: Behaviour): void {
+  const server = createServer({ allowHalfOpen: port === ports.bytes }, socket => {
     socket.on('error', () => {});
     socket.once('readable', () => {
       if (socket.readableLength === 0) return socket.destroy();
-      if (name !== 'echo' && name !== 'error') count(name);
       const first = socket.read() as Buffer;
       socket.unshift(first);
-      (first.toString('latin1').startsWith('PRI ') ? behaviour.http2 : behaviour.http1)(socket);
+      (first.toString('latin1').startsWith('PRI ') ? http2 : http1)(socket);
     });
   });
-  server.listen(ports[name], address);
+  server.listen(port, process.argv[2]);
 }
 
-for (const [name, behaviour] of Object.entries(behaviours) as [PortName, Behaviour | null][]) {
-  if (behaviour !== null) listen(name, behaviour, process.argv[2]);
-}
+for (const [name, behaviour] of Object.entries(behaviours)) listen(ports[name as PortName], behaviour);
 
-serve<ApplicationRequest>(async request => {
+serve<ApplicationRequest>(request => {
   switch (request.do) {
     case 'reset':
       for (const name of Object.keys(counts)) delete counts[name];
@@ -186,8 +209,11 @@ serve<ApplicationRequest>(async request => {
     case 'counts':
       return counts;
     case 'post': {
-      const answer = await fetch(request.url, { method: 'POST', body: request.body });
-      return answer.status;
+      const { url, body } = request;
+      return fetch(url, { method: 'POST', body }).then(
+        answer => answer.status,
+        () => 0,
+      );
     }
   }
 });

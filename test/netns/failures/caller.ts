@@ -19,6 +19,8 @@ export interface CallRequest {
   readonly answerBytes: number;
   /** The caller gives up after this time; 0: it waits. */
   readonly patienceMs: number;
+  /** On a connection of bytes it goes on to talk, so often; 0: it ends after the first answer. */
+  readonly everyMs: number;
 }
 
 /** What the caller got: only what its protocol has. */
@@ -92,6 +94,7 @@ function http2({ host, port, method, body, answerBytes, patienceMs }: CallReques
     });
     stream.on('data', (chunk: Buffer) => chunks.push(chunk));
     stream.on('error', error => settle({ error: codeOf(error) }));
+    stream.on('close', () => settle({ error: `closed with ${stream.rstCode}` }));
     stream.on('end', () => {
       if (stream.rstCode !== 0) return;
       settle({ status, ...(failure === undefined ? {} : { failure }), ...bodyOf(chunks) });
@@ -126,7 +129,7 @@ function grpc({ host, port, body, patienceMs }: CallRequest): Promise<Reply> {
   });
 }
 
-function tcp({ host, port, body, patienceMs }: CallRequest): Promise<Reply> {
+function tcp({ host, port, body, patienceMs, everyMs }: CallRequest): Promise<Reply> {
   return new Promise(resolve => {
     const socket = connect({ host, port });
     const chunks: Buffer[] = [];
@@ -134,7 +137,7 @@ function tcp({ host, port, body, patienceMs }: CallRequest): Promise<Reply> {
     socket.on('data', (chunk: Buffer) => {
       chunks.push(chunk);
       bytes += chunk.length;
-      if (bytes >= body.length) socket.end();
+      if (bytes >= body.length && everyMs === 0) socket.end();
     });
     socket.on('error', (error: NodeJS.ErrnoException) =>
       resolve({ error: codeOf(error), body: Buffer.concat(chunks).toString() }),
@@ -145,6 +148,10 @@ function tcp({ host, port, body, patienceMs }: CallRequest): Promise<Reply> {
       resolve({ body: all.length > 64 ? digest : all.toString(), bodyBytes: all.length });
     });
     if (patienceMs > 0) setTimeout(() => socket.resetAndDestroy(), patienceMs);
+    if (everyMs > 0) {
+      const talk = setInterval(() => socket.write(body), everyMs);
+      socket.on('close', () => clearInterval(talk));
+    }
     socket.write(body);
   });
 }

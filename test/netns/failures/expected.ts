@@ -28,6 +28,23 @@ export interface Failure {
   readonly attempts: number;
 }
 
+/** No connection, or none of which anything was read: the caller may come again. */
+export const unavailable = (code: FailureCode, flags: string, attempts: number): Failure => ({
+  code,
+  status: 503,
+  grpc: 14,
+  flags,
+  attempts,
+});
+
+export const late = (code: FailureCode, flags: string, attempts: number): Failure => ({
+  code,
+  status: 504,
+  grpc: 4,
+  flags,
+  attempts,
+});
+
 /** The caller is told, and the access log and the metrics of its sidecar say the same. */
 export async function expectFailure(
   world: World,
@@ -36,32 +53,42 @@ export async function expectFailure(
   { code, status, grpc, flags, attempts }: Failure,
 ): Promise<void> {
   const { kind } = service;
+  expect(line).toMatchObject({ response_flags: flags, failure: code, attempts });
   if (kind === 'tcp') {
-    expect(reply).toMatchObject({ error: 'ECONNRESET', body: '' });
-    expect(line).toMatchObject({ protocol: 'tcp', response_flags: flags, failure: code, attempts });
+    expect(reply).toEqual({ error: 'ECONNRESET', body: '' });
     return expectClosed(world, service, flags);
   }
-  if (kind === 'grpc') {
-    expect(reply).toMatchObject({ grpcStatus: grpc, grpcMessage: expect.stringMatching(`^${code}; .*\\.$`) });
-    expect(line).toMatchObject({ protocol: 'grpc', response_code: 200, grpc_status: grpc });
-  } else {
-    expect(reply.status).toBe(status);
-    expect(line).toMatchObject({ protocol: 'http', response_code: status });
-  }
-  expect(reply.failure).toMatch(new RegExp(`^${code}; .*\\.$`));
-  expect(line).toMatchObject({ response_flags: flags, failure: code, attempts });
+  const failure = expect.stringMatching(`^${code}; .*\\.$`);
+  if (kind === 'grpc') expect(reply).toEqual({ grpcStatus: grpc, grpcMessage: failure, failure });
+  else expect(reply).toMatchObject({ status, failure });
+  await expectCounted(world, service, kind === 'grpc' ? 200 : status, kind === 'grpc' ? grpc : null, flags);
+}
+
+/** A request ended so, by the access log and the metrics. */
+export async function expectCounted(
+  world: World,
+  service: TestService,
+  status: number,
+  grpc: number | null,
+  flags: string,
+): Promise<void> {
+  const { kind } = service;
+  const line = (await world.lines(service)).at(-1);
+  const protocol = kind === 'grpc' ? 'grpc' : 'http';
+  expect(line).toMatchObject({ protocol, response_code: status, response_flags: flags });
+  expect(line?.grpc_status ?? null).toBe(grpc);
   const labels = {
-    response_code: kind === 'grpc' ? '200' : String(status),
-    grpc_response_status: kind === 'grpc' ? String(grpc) : '',
+    response_code: String(status),
+    grpc_response_status: grpc === null ? '' : String(grpc),
     response_flags: flags,
   };
   expect(await world.of(service, 'istio_requests_total', labels)).toBe(1);
 }
 
-/** A connection of bytes ended so, by the metric. */
+/** A connection of bytes ended so. */
 export async function expectClosed(world: World, service: TestService, flags: string): Promise<void> {
-  const labels = { response_flags: flags };
-  expect(await world.of(service, 'istio_tcp_connections_closed_total', labels)).toBe(1);
+  expect((await world.lines(service)).at(-1)).toMatchObject({ protocol: 'tcp', response_flags: flags });
+  expect(await world.of(service, 'istio_tcp_connections_closed_total', { response_flags: flags })).toBe(1);
 }
 
 /** The caller got what it wanted, and nothing looks wrong. */

@@ -38,7 +38,7 @@ export class Network {
   /** The same number gives the same addresses, of IP and of Ethernet. */
   pod(name: string, number: number): Pod {
     const namespace = `tulle-${name}-${this.#tag}`;
-    const link = `t${number}${this.#tag}`;
+    const link = this.#link(number);
     const ip = podAddress(number);
     const mac = `02:00:00:00:08:${number.toString(16).padStart(2, '0')}`;
     this.#add(namespace);
@@ -52,8 +52,19 @@ export class Network {
     return { name, namespace, ip, number };
   }
 
-  /** Takes a pod off the network with all that its kernel knew. Its processes must have ended: nobody hears of it. */
+  /** Pulls the pod's cable: nobody hears what becomes of its connections. */
+  unplug(pod: Pod): void {
+    run('ip', '-n', this.#bridge, 'link', 'set', this.#link(pod.number), 'down');
+  }
+
+  #link(number: number): string {
+    return `t${number}${this.#tag}`;
+  }
+
+  /** Removes a pod with all that its kernel knew. Its processes must have ended. */
   remove(pod: Pod): void {
+    // The kernel takes its time with the namespace, and the name of the link is needed again.
+    run('ip', '-n', this.#bridge, 'link', 'del', this.#link(pod.number));
     run('ip', 'netns', 'del', pod.namespace);
     this.#namespaces.delete(pod.namespace);
   }

@@ -10,7 +10,9 @@ export const ports = {
   dies: 8083,
   /** Read, and nothing more. */
   silent: 8084,
-  /** Reset after the first bytes of an answer. */
+  /** Read, and not even HTTP/2 spoken. */
+  mute: 8089,
+  /** Reset after the first bytes of an answer of HTTP/1.1. */
   partial: 8085,
   /** Reset after the head of an answer and a part of its body. */
   halfReset: 8086,

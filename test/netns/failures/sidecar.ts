@@ -54,7 +54,9 @@ export type SidecarRequest =
   | { readonly do: 'service'; readonly service: ServiceConfig }
   /** `foreign`: a certificate of an authority that nobody else trusts. */
   | { readonly do: 'identity'; readonly kind: 'own' | 'foreign' }
-  | { readonly do: 'report' };
+  | { readonly do: 'logs' }
+  /** The exposition. */
+  | { readonly do: 'metrics' };
 
 /** A line of the access log. */
 export interface AccessLine {
@@ -71,12 +73,10 @@ export interface AccessLine {
   readonly bytes_sent: number;
 }
 
-export interface SidecarReport {
+export interface SidecarLogs {
   readonly access: readonly AccessLine[];
   /** What was logged besides, as objects. */
   readonly log: readonly Record<string, unknown>[];
-  /** The exposition. */
-  readonly metrics: string;
 }
 
 const OUTBOUND = 14001;
@@ -156,10 +156,12 @@ async function start(options: SidecarOptions): Promise<(request: SidecarRequest)
         if (request.kind === 'own') identity.renew(authority, options.spiffe);
         else identity.renew(createAuthority(), options.spiffe, {}, [authority.pem]);
         return null;
-      case 'report': {
+      case 'logs':
+        return { access, log: lines } satisfies SidecarLogs;
+      case 'metrics': {
         let text = '';
         renderMetrics(metrics, 'text', part => (text += part));
-        return { access, log: lines, metrics: text } satisfies SidecarReport;
+        return text;
       }
     }
   };

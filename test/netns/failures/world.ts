@@ -8,13 +8,14 @@ import type { CallKind, CallRequest, Reply } from './caller.ts';
 import { Network, type Pod, serviceAddress } from './network.ts';
 import { type PortName, ports } from './ports.ts';
 import { APP_UID, PodProcess, PROXY_UID } from './process.ts';
-import type { AccessLine, ServiceConfig, SidecarOptions, SidecarReport, SidecarRequest } from './sidecar.ts';
+import type { AccessLine, ServiceConfig, SidecarLogs, SidecarOptions, SidecarRequest } from './sidecar.ts';
 
 type Sidecar = PodProcess<SidecarRequest | { readonly do: 'start'; readonly options: SidecarOptions }>;
 type Application = PodProcess<ApplicationRequest>;
 
 /** `one` and `two` are meshed endpoints of one identity; `outside` has no sidecar. */
 export type ServerName = 'one' | 'two' | 'outside';
+type SidecarName = 'client' | 'one' | 'two';
 
 const tulle = new URL('../../../cli/tulle.ts', import.meta.url).pathname;
 
@@ -98,6 +99,7 @@ export class World {
   /** As when a machine loses power and comes back: nobody is told, and nothing of before is known. */
   async restart(name: 'one' | 'two'): Promise<void> {
     const pod = this.pods[name];
+    this.network.unplug(pod);
     await Promise.all([this.#sidecar(pod.name).kill(), this.#application(pod.name).kill()]);
     this.#sidecars.delete(pod.name);
     this.network.remove(pod);
@@ -163,33 +165,49 @@ export class World {
       body,
       answerBytes: 0,
       patienceMs: 0,
+      everyMs: 0,
       ...options,
     });
   }
 
-  /** One call, alone. */
-  async outcome(service: TestService, options: Partial<CallRequest> = {}): Promise<Outcome> {
-    const before = (await this.lines(service)).length;
-    await Promise.all([...this.#applications.values()].map(each => each.ask({ do: 'reset' })));
+  /** A call to a Service, its first unless `number` says otherwise, and nothing besides. */
+  async outcome(service: TestService, options: Partial<CallRequest> = {}, number = 0): Promise<Outcome> {
+    await this.resetCounts();
     const reply = await this.call(service, options);
-    const line = await this.line(service, before);
+    return { reply, line: await this.line(service, number), counts: await this.counts() };
+  }
+
+  async resetCounts(): Promise<void> {
+    await Promise.all([...this.#applications.values()].map(each => each.ask({ do: 'reset' })));
+  }
+
+  /** Since the last {@link resetCounts}. */
+  async counts(): Promise<Counts> {
     const all = await Promise.all(
       [...this.#applications.values()].map(each => each.ask<Counts>({ do: 'counts' })),
     );
     const counts: Record<string, number> = {};
     for (const each of all)
       for (const [name, n] of Object.entries(each)) counts[name] = (counts[name] ?? 0) + n;
-    return { reply, line, counts };
+    return counts;
+  }
+
+  /** Resolves when so many have reached an application; the test's own timeout is the limit. */
+  async reached(expected: Counts): Promise<void> {
+    const wanted = Object.entries(expected);
+    for (let counts = await this.counts(); ; counts = await this.counts()) {
+      if (wanted.every(([name, n]) => (counts[name] ?? 0) >= n)) return;
+    }
   }
 
   // ---- Traces
 
-  report(pod: 'client' | ServerName): Promise<SidecarReport> {
-    return this.#sidecar(pod).ask({ do: 'report' });
+  logs(pod: SidecarName): Promise<SidecarLogs> {
+    return this.#sidecar(pod).ask({ do: 'logs' });
   }
 
   async lines(service: TestService): Promise<AccessLine[]> {
-    const { access } = await this.report('client');
+    const { access } = await this.logs('client');
     return access.filter(line => line.upstream_cluster === service.config.name);
   }
 
@@ -201,17 +219,13 @@ export class World {
     }
   }
 
-  identity(pod: 'client' | 'one' | 'two', kind: 'own' | 'foreign'): Promise<unknown> {
+  identity(pod: SidecarName, kind: 'own' | 'foreign'): Promise<unknown> {
     return this.#sidecar(pod).ask({ do: 'identity', kind });
   }
 
   /** Sum of a metric of a pod's sidecar over the series that have these labels. */
-  async metric(
-    pod: 'client' | 'one' | 'two',
-    name: string,
-    labels: Readonly<Record<string, string>>,
-  ): Promise<number> {
-    const { metrics } = await this.report(pod);
+  async metric(pod: SidecarName, name: string, labels: Readonly<Record<string, string>>): Promise<number> {
+    const metrics = await this.#sidecar(pod).ask<string>({ do: 'metrics' });
     let sum = 0;
     for (const line of metrics.split('\n')) {
       if (!line.startsWith(`${name}{`)) continue;
