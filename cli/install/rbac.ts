@@ -21,29 +21,22 @@ interface Rule {
 }
 
 const read = ['get', 'list', 'watch'] as const;
-const routes = ['httproutes', 'grpcroutes', 'tlsroutes', 'tcproutes'] as const;
-const policies = ['authorizationpolicies', 'meshpolicies', 'trafficpolicies'] as const;
+const routes = ['httproutes', 'grpcroutes'] as const;
 
 const controlPlaneCluster: readonly Rule[] = [
   { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'services'], verbs: read },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
-  { apiGroups: ['gateway.networking.k8s.io'], resources: [...routes, 'referencegrants'], verbs: read },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: routes, verbs: read },
   {
     apiGroups: ['gateway.networking.k8s.io'],
     resources: routes.map(route => `${route}/status`),
-    verbs: ['patch', 'update'],
+    verbs: ['update'],
   },
   // The name of an object that is being created is not known when the right is checked.
   { apiGroups: ['gateway.networking.x-k8s.io'], resources: ['xmeshes'], verbs: ['create', 'get', 'list'] },
   { apiGroups: ['gateway.networking.x-k8s.io'], resources: ['xmeshes/status'], verbs: ['update'] },
   { apiGroups: ['split.smi-spec.io'], resources: ['trafficsplits'], verbs: read },
   { apiGroups: ['specs.smi-spec.io'], resources: ['httproutegroups'], verbs: read },
-  { apiGroups: ['tulle.dev'], resources: policies, verbs: read },
-  {
-    apiGroups: ['tulle.dev'],
-    resources: policies.map(policy => `${policy}/status`),
-    verbs: ['patch', 'update'],
-  },
   { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },
   { apiGroups: [''], resources: ['configmaps'], verbs: ['create'] },
   { apiGroups: [''], resources: ['configmaps'], resourceNames: [trustBundleName], verbs: ['get', 'update'] },
