@@ -24,8 +24,8 @@ import type { SensitiveNames } from './hpack/sensitive-names.ts';
 import type { TableEntry } from './hpack/static-table.ts';
 import type { Http2LimitName } from './limits.ts';
 
-/** Content-Length has at most this many digits, which stays below 2^53. */
-const LONGEST_LENGTH = 15;
+/** Digits of 2^53 - 1, the largest Content-Length: what HTTP/1.1 lets in must pass here. */
+const LONGEST_LENGTH = 16;
 
 export class HeaderBlock {
   method = '';
@@ -178,7 +178,11 @@ export class HeaderBlock {
       return;
     }
     let length = 0;
-    for (let i = 0; i < value.length; i++) length = length * 10 + value.charCodeAt(i) - 48;
+    for (let i = 0; i < value.length; i++) length = length * 10 + (value.charCodeAt(i) - 48);
+    if (length > Number.MAX_SAFE_INTEGER) {
+      this.fault = 'content-length is too large';
+      return;
+    }
     if (this.contentLength >= 0) this.fault = 'two content-length fields';
     this.contentLength = length;
   }

@@ -19,8 +19,8 @@ export interface Http2Attack {
     | { readonly closed: true }
     | { readonly released: number }
     | { readonly status: string };
-  /** Under which name it is counted: a limit, or a protocol error; '' where nothing is wrong. */
-  readonly counted: string;
+  /** Under which of these names it is counted: limits, or protocol errors; none where nothing is wrong. */
+  readonly counted: readonly string[];
   /** The clock moves on by so much when the attacker has said what it has to say, again and again. */
   readonly thenMs?: number;
   /** It says not even its preface. */
@@ -97,13 +97,13 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     name: 'rapid reset (CVE-2023-44487)',
     run: flood(anything, i => [headers(id(i), HANG, true), frame(RST_STREAM, 0, id(i), uint32(CANCEL))]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'resets',
+    counted: ['resets'],
   },
   {
     name: 'MadeYouReset by WINDOW_UPDATE of 0 (CVE-2025-8671)',
     run: flood(anything, i => [headers(id(i), HANG, false), frame(WINDOW_UPDATE, 0, id(i), uint32(0))]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'resets',
+    counted: ['resets'],
   },
   {
     name: 'MadeYouReset by a window above 2^31-1',
@@ -112,13 +112,13 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
       frame(WINDOW_UPDATE, 0, id(i), uint32(0x7fff_ffff)),
     ]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'resets',
+    counted: ['resets'],
   },
   {
     name: 'MadeYouReset by DATA after the end',
     run: flood(anything, i => [headers(id(i), HANG, true), frame(DATA, 0, id(i), 'x')]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'resets',
+    counted: ['resets'],
   },
   {
     name: 'MadeYouReset by a Content-Length that is not kept',
@@ -127,13 +127,13 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
       frame(DATA, 1, id(i), 'xx'),
     ]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'resets',
+    counted: ['resets'],
   },
   {
     name: 'malformed requests without end',
     run: flood(anything, i => [headers(id(i), [...GET, 'Upper', 'x'], true)]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'resets',
+    counted: ['resets'],
   },
   {
     name: 'streams above the limit',
@@ -144,7 +144,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
       await peer.until(() => peer.over);
     },
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'maxConcurrentStreams',
+    counted: ['maxConcurrentStreams'],
   },
   {
     name: 'CONTINUATION flood of small frames (CVE-2024-27316)',
@@ -152,13 +152,13 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
       frame(HEADERS, END_STREAM, 1, block(...GET)),
     ]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'maxContinuations',
+    counted: ['maxContinuations'],
   },
   {
     name: 'CONTINUATION flood of empty frames',
     run: flood(anything, () => [frame(CONTINUATION, 0, 1)], [frame(HEADERS, END_STREAM, 1, block(...GET))]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'maxContinuations',
+    counted: ['maxContinuations'],
   },
   {
     name: 'CONTINUATION flood of large frames',
@@ -166,13 +166,13 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
       frame(HEADERS, END_STREAM, 1, block(...GET)),
     ]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'maxHeaderBlockBytes',
+    counted: ['maxHeaderBlockBytes'],
   },
   {
     name: 'empty DATA flood (CVE-2019-9518)',
     run: flood(anything, () => [frame(DATA, 0, 1)], [headers(1, POST, false)]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'emptyData',
+    counted: ['emptyData'],
   },
   {
     name: 'DATA of padding alone',
@@ -182,43 +182,43 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
       [headers(1, POST, false)],
     ),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'emptyData',
+    counted: ['emptyData'],
   },
   {
     name: 'SETTINGS flood (CVE-2019-9515)',
     run: flood(anything, () => [frame(SETTINGS, 0, 0)]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'settings',
+    counted: ['settings'],
   },
   {
     name: 'SETTINGS flood that changes the table',
     run: flood(anything, i => [frame(SETTINGS, 0, 0, settings(HEADER_TABLE_SIZE, (i & 1) * 65_536))]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'settings',
+    counted: ['settings'],
   },
   {
     name: 'PING flood (CVE-2019-9512)',
     run: flood(anything, () => [ping]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'pings',
+    counted: ['pings'],
   },
   {
     name: 'PRIORITY flood (CVE-2019-9513)',
     run: flood(anything, i => [frame(PRIORITY, 0, id(i), Buffer.from([0, 0, 0, 0, 1]))]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'priorities',
+    counted: ['priorities'],
   },
   {
     name: 'frames of unknown type without end',
     run: flood(anything, i => [frame(0x20 + (i & 0x3f), 0, 0, 'unknown')]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'priorities',
+    counted: ['priorities'],
   },
   {
     name: 'WINDOW_UPDATE flood',
     run: flood(anything, () => [frame(WINDOW_UPDATE, 0, 0, uint32(1))]),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'windowUpdates',
+    counted: ['windowUpdates'],
   },
   {
     name: 'HPACK bomb',
@@ -235,7 +235,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
         frame(CONTINUATION, END_HEADERS, 1, Buffer.alloc(8000, 0xbe)),
       ),
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'maxDecodedBytes',
+    counted: ['maxDecodedBytes'],
   },
   {
     name: 'HPACK bomb of cookie crumbs (CVE-2026-47774)',
@@ -256,14 +256,14 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
       );
     },
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'maxDecodedBytes',
+    counted: ['maxDecodedBytes'],
   },
   {
     name: 'broken HPACK',
     run: peer =>
       peer.say(frame(HEADERS, END_STREAM | END_HEADERS, 1, Buffer.from([0xff, 0xff, 0xff, 0xff, 0x0f]))),
     ends: { goaway: COMPRESSION_ERROR },
-    counted: 'http2 COMPRESSION_ERROR',
+    counted: ['http2 COMPRESSION_ERROR'],
   },
   {
     name: 'a header list above the limit',
@@ -283,32 +283,32 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
       );
     },
     ends: { status: '431' },
-    counted: 'maxHeaderListBytes',
+    counted: ['maxHeaderListBytes'],
   },
   {
     name: 'a header list of many fields',
     run: peer => peer.say(headers(1, [...GET, ...Array.from({ length: 900 }, () => ['x', '']).flat()], true)),
     ends: { status: '431' },
-    counted: 'maxFieldCount',
+    counted: ['maxFieldCount'],
   },
   {
     name: 'large header lists on all streams',
     run: flood(anything, i => [headers(id(i), [...GET, 'x', 'y'.repeat(16_000)], true)]),
     greeting: [INITIAL_WINDOW_SIZE, 0],
     ends: { goaway: ENHANCE_YOUR_CALM },
-    counted: 'resets',
+    counted: ['resets'],
   },
   {
     name: 'a window of the connection above 2^31-1',
     run: peer => peer.say(frame(WINDOW_UPDATE, 0, 0, uint32(0x7fff_ffff))),
     ends: { goaway: FLOW_CONTROL_ERROR },
-    counted: 'http2 FLOW_CONTROL_ERROR',
+    counted: ['http2 FLOW_CONTROL_ERROR'],
   },
   {
     name: 'an initial window above 2^31-1',
     run: peer => peer.say(frame(SETTINGS, 0, 0, settings(INITIAL_WINDOW_SIZE, 0x8000_0000))),
     ends: { goaway: FLOW_CONTROL_ERROR },
-    counted: 'http2 FLOW_CONTROL_ERROR',
+    counted: ['http2 FLOW_CONTROL_ERROR'],
   },
   {
     name: 'DATA beyond the window of a stream',
@@ -317,7 +317,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
       for (let i = 0; i < 40; i++) peer.say(frame(DATA, 0, 1, Buffer.alloc(16_384)));
     },
     ends: { reset: [FLOW_CONTROL_ERROR] },
-    counted: 'http2 FLOW_CONTROL_ERROR',
+    counted: ['http2 FLOW_CONTROL_ERROR'],
   },
   {
     name: 'a stream opened again',
@@ -329,19 +329,19 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
       peer.say(headers(1, GET, true));
     },
     ends: { goaway: STREAM_CLOSED },
-    counted: 'http2 STREAM_CLOSED',
+    counted: ['http2 STREAM_CLOSED'],
   },
   {
     name: 'a stream below the last one',
     run: peer => peer.say(headers(9, HANG, true), headers(3, GET, true)),
     ends: { goaway: PROTOCOL_ERROR },
-    counted: 'http2 PROTOCOL_ERROR',
+    counted: ['http2 PROTOCOL_ERROR'],
   },
   {
     name: 'a frame above SETTINGS_MAX_FRAME_SIZE',
     run: peer => peer.say(frame(HEADERS, END_STREAM | END_HEADERS, 1, Buffer.alloc(70_000))),
     ends: { goaway: FRAME_SIZE_ERROR },
-    counted: 'http2 FRAME_SIZE_ERROR',
+    counted: ['http2 FRAME_SIZE_ERROR'],
   },
   {
     name: 'slow reading: windows of 0 on a hundred streams',
@@ -352,7 +352,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     },
     thenMs: 61_000,
     ends: { reset: [CANCEL] },
-    counted: 'flushStallMs',
+    counted: ['flushStallMs'],
   },
   {
     name: 'slow reading: a socket that is not read',
@@ -366,7 +366,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     },
     thenMs: 61_000,
     ends: { released: 20 },
-    counted: 'flushStallMs',
+    counted: ['flushStallMs'],
   },
   {
     name: 'a stream on which nothing is said',
@@ -377,7 +377,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     thenMs: 301_000,
     // The stream to the application is as old: if its time is over first, a 503 comes before the end of the request.
     ends: { reset: [CANCEL, NO_ERROR] },
-    counted: 'streamIdleTimeoutMs',
+    counted: ['streamIdleTimeoutMs'],
   },
   {
     name: 'a preface that is never ended',
@@ -385,7 +385,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     run: peer => peer.say(CLIENT_PREFACE.subarray(0, 10)),
     thenMs: 11_000,
     ends: { closed: true },
-    counted: 'prefaceTimeoutMs',
+    counted: ['prefaceTimeoutMs'],
   },
   {
     name: 'a header block that is never ended',
@@ -395,7 +395,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     },
     thenMs: 11_000,
     ends: { closed: true },
-    counted: 'headerTimeoutMs',
+    counted: ['headerTimeoutMs'],
   },
   {
     name: 'a frame that is never ended',
@@ -405,7 +405,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     },
     thenMs: 11_000,
     ends: { closed: true },
-    counted: 'headerTimeoutMs',
+    counted: ['headerTimeoutMs'],
   },
   {
     name: 'a hundred thousand DATA frames of one octet',
@@ -416,6 +416,6 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
       await peer.until(() => peer.bytes.has(1) || peer.over);
     },
     ends: { status: INDEXED_200 },
-    counted: '',
+    counted: [],
   },
 ];

@@ -1,12 +1,18 @@
 /** A process with a client that does nothing wrong, on a connection of its own, while others attack. */
 import { once } from 'node:events';
+import { Agent, get } from 'node:http';
 import { type ClientHttp2Session, connect } from 'node:http2';
 import { serve } from './child.ts';
 import { type Entry, open } from './raw-http2.ts';
 import type { VictimPorts } from './victim.ts';
 
 export type Order =
-  | { readonly kind: 'connect'; readonly ports: VictimPorts; readonly entry: Entry }
+  | {
+      readonly kind: 'connect';
+      readonly ports: VictimPorts;
+      readonly entry: Entry;
+      readonly protocol: 'http' | 'http2';
+    }
   /** Makes one request after another. */
   | { readonly kind: 'start' }
   /** Answers, when no request is under way, with what there was since the start. */
@@ -20,7 +26,9 @@ export interface Service {
 
 const PAUSE_MS = 2;
 
-let session: ClientHttp2Session;
+let request: () => Promise<string>;
+/** The connection is gone. */
+let gone = false;
 let latencies: number[] = [];
 let failures: string[] = [];
 let stopped = true;
@@ -33,33 +41,64 @@ async function run(): Promise<void> {
     latencies.push(performance.now() - begun);
     if (failure !== '') failures.push(failure);
     await new Promise(resolve => setTimeout(resolve, PAUSE_MS));
-  } while (!stopped && !session.destroyed);
+  } while (!stopped && !gone);
 }
 
-async function request(): Promise<string> {
-  const stream = session.request({ ':path': '/' });
-  let status = 0;
-  let body = '';
-  stream.on('response', answer => {
-    status = answer[':status'] ?? 0;
+/** '' if the answer is the right one. */
+function judge(status: number, body: string, detail: string): string {
+  return status === 200 && body === 'served' ? '' : `status ${status}, ${detail}, ${body}`;
+}
+
+function overHttp2(ports: VictimPorts, entry: Entry): () => Promise<string> {
+  const session: ClientHttp2Session = connect('http://a.test', {
+    createConnection: () => open(ports, entry),
   });
-  stream.setEncoding('utf8');
-  stream.on('data', (chunk: string) => {
-    body += chunk;
+  session.on('error', (error: Error) => failures.push(`the connection: ${error.message}`));
+  session.on('close', () => {
+    gone = true;
   });
-  try {
-    await once(stream, 'close');
-  } catch (error) {
-    return String(error);
-  }
-  return status === 200 && body === 'served' ? '' : `status ${status}, RST ${stream.rstCode}, ${body}`;
+  return async () => {
+    const stream = session.request({ ':path': '/' });
+    let status = 0;
+    let body = '';
+    stream.on('response', answer => {
+      status = answer[':status'] ?? 0;
+    });
+    stream.setEncoding('utf8');
+    stream.on('data', (chunk: string) => {
+      body += chunk;
+    });
+    try {
+      await once(stream, 'close');
+    } catch (error) {
+      return String(error);
+    }
+    return judge(status, body, `RST ${stream.rstCode}`);
+  };
+}
+
+function overHttp1(ports: VictimPorts, entry: Entry): () => Promise<string> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  agent.createConnection = () => open(ports, entry, 'tulle-h1');
+  return () =>
+    new Promise(resolve => {
+      const sent = get({ agent, path: '/', headers: { host: 'a.test', 'tulle-version': '1.1' } }, answer => {
+        let body = '';
+        answer.setEncoding('utf8');
+        answer.on('data', (chunk: string) => {
+          body += chunk;
+        });
+        answer.on('end', () => resolve(judge(answer.statusCode ?? 0, body, answer.headers.connection ?? '')));
+        answer.on('error', error => resolve(String(error)));
+      });
+      sent.on('error', error => resolve(String(error)));
+    });
 }
 
 serve<Order>(async order => {
   switch (order.kind) {
     case 'connect':
-      session = connect('http://a.test', { createConnection: () => open(order.ports, order.entry) });
-      session.on('error', (error: Error) => failures.push(`the connection: ${error.message}`));
+      request = (order.protocol === 'http' ? overHttp1 : overHttp2)(order.ports, order.entry);
       return;
     case 'start':
       stopped = false;

@@ -16,8 +16,12 @@ export class VictimProcess {
     return new VictimProcess(child, (await child.ask({ kind: 'start', options })) as VictimPorts);
   }
 
-  usage(): Promise<Usage> {
-    return this.#child.ask({ kind: 'usage' }) as Promise<Usage>;
+  connections(): Promise<Usage['connections']> {
+    return this.#child.ask({ kind: 'connections' }) as Promise<Usage['connections']>;
+  }
+
+  usage(collect = false): Promise<Usage> {
+    return this.#child.ask({ kind: 'usage', collect }) as Promise<Usage>;
   }
 
   async advance(ms: number): Promise<void> {

@@ -27,7 +27,7 @@ export interface VictimPorts {
 }
 
 export interface Usage {
-  /** Octets: the most that was ever resident, and what is resident now, after a collection. */
+  /** Octets: the most that was ever resident, and what is resident now. */
   readonly maxResident: number;
   readonly resident: number;
   readonly cpuMs: number;
@@ -39,7 +39,9 @@ export interface Usage {
 
 export type Order =
   | { readonly kind: 'start'; readonly options: VictimOptions }
-  | { readonly kind: 'usage' }
+  /** With `collect`, what is resident is what is in use. */
+  | { readonly kind: 'usage'; readonly collect: boolean }
+  | { readonly kind: 'connections' }
   /** Moves the clock of both sidecars on, and answers when every connection has seen it. */
   | { readonly kind: 'advance'; readonly ms: number };
 
@@ -75,17 +77,20 @@ function counted(metrics: Metrics): Record<string, number> {
   return counts;
 }
 
+function connections(): Usage['connections'] {
+  return {
+    inbound: server.stack.statistics.connections,
+    outbound: client.stack.statistics.connections,
+  };
+}
+
 function usage(): Usage {
-  globalThis.gc?.();
   const { user, system } = process.cpuUsage();
   return {
     maxResident: process.resourceUsage().maxRSS * 1024,
     resident: process.memoryUsage().rss,
     cpuMs: (user + system) / 1000,
-    connections: {
-      inbound: server.stack.statistics.connections,
-      outbound: client.stack.statistics.connections,
-    },
+    connections: connections(),
     inbound: counted(server.metrics),
     outbound: counted(client.metrics),
   };
@@ -95,7 +100,10 @@ function obey(order: Order): unknown {
   switch (order.kind) {
     case 'start':
       return start(order.options);
+    case 'connections':
+      return connections();
     case 'usage':
+      if (order.collect) globalThis.gc?.();
       return usage();
     case 'advance':
       mesh.ahead += order.ms;

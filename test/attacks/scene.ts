@@ -1,0 +1,147 @@
+/** Victim, application and neighbour of the tests in this folder, and what must hold of them whatever the attack. */
+import { appendFileSync } from 'node:fs';
+import { expect } from 'vitest';
+import { Application } from './application.ts';
+import { Child } from './child.ts';
+import type { Order, Service } from './neighbour.ts';
+import type { Entry } from './raw-http2.ts';
+import type { Usage, VictimPorts } from './victim.ts';
+import { VictimProcess } from './victim-process.ts';
+
+const MIB = 1_048_576;
+/** More than what the sidecars and V8 have been seen to take for any of the attacks (50 MiB), by a margin. */
+const MOST_MEMORY = 128 * MIB;
+
+export async function eventually(condition: () => Promise<boolean> | boolean): Promise<void> {
+  while (!(await condition())) await new Promise(resolve => setTimeout(resolve, 5));
+}
+
+/** What an attack did. */
+export interface Account {
+  readonly name: string;
+  /** Limits or protocol errors, under one of which it must be counted; none where nothing is wrong. */
+  readonly counted: readonly string[];
+  readonly before: Usage;
+  /** CPU time of the attacker's process, which is also the application's, ms. */
+  readonly attackerMs: number;
+  readonly times: number;
+  /** Octets that the attackers sent. */
+  readonly sent: number;
+  readonly service: Service;
+}
+
+export class Scene {
+  readonly entry: Entry;
+  readonly application: Application;
+  readonly victim: VictimProcess;
+  readonly #neighbour: Child<Order>;
+  #first: Usage | null = null;
+
+  private constructor(entry: Entry, application: Application, victim: VictimProcess) {
+    this.entry = entry;
+    this.application = application;
+    this.victim = victim;
+    this.#neighbour = new Child('./neighbour.ts');
+  }
+
+  /** @param limits as in TULLE_LIMITS */
+  static async start(entry: Entry, protocol: 'http' | 'http2', limits: string): Promise<Scene> {
+    const application = await Application.start(protocol);
+    const victim = await VictimProcess.start({ application: application.port, protocol, limits });
+    const scene = new Scene(entry, application, victim);
+    await scene.#neighbour.ask({ kind: 'connect', ports: victim.ports, entry, protocol });
+    await scene.startNeighbour();
+    // What is compiled and allocated once should not count for the first attack.
+    await new Promise(resolve => setTimeout(resolve, 300));
+    scene.expectUndisturbed(await scene.pauseNeighbour());
+    scene.#first = await victim.usage(true);
+    return scene;
+  }
+
+  get ports(): VictimPorts {
+    return this.victim.ports;
+  }
+
+  async startNeighbour(): Promise<void> {
+    await this.#neighbour.ask({ kind: 'start' });
+  }
+
+  /** What the neighbour has seen since it was started, when it has no request under way. */
+  pauseNeighbour(): Promise<Service> {
+    return this.#neighbour.ask({ kind: 'pause' }) as Promise<Service>;
+  }
+
+  /** Moves the clock of the victim on, never while a request of the neighbour is under way. */
+  async passTime(ms: number): Promise<void> {
+    this.expectUndisturbed(await this.pauseNeighbour());
+    await this.victim.advance(ms);
+    await this.startNeighbour();
+  }
+
+  /** Connections that the sidecar has at this entry, besides the neighbour's. */
+  async others(): Promise<number> {
+    const { inbound, outbound } = await this.victim.connections();
+    return (this.entry === 'outbound' ? outbound : inbound) - 1;
+  }
+
+  /** Resolves when nothing is left of an attack: neither its connections nor what the application did for it. */
+  async forgotten(): Promise<Usage> {
+    await eventually(async () => (await this.others()) === 0);
+    await eventually(() => this.application.active === 0);
+    return this.victim.usage(process.env['ATTACK_REPORT'] !== undefined);
+  }
+
+  expectUndisturbed({ latencies, failures }: Service): void {
+    expect(failures).toEqual([]);
+    expect(latencies.length).toBeGreaterThan(0);
+  }
+
+  expectCounted(counted: readonly string[], before: Usage, after: Usage): void {
+    // A sidecar that reads no faster than its slow client stalls the other, which may be the first to lose patience.
+    const sum = ({ inbound, outbound }: Usage): number =>
+      counted.reduce((total, name) => total + (inbound[name] ?? 0) + (outbound[name] ?? 0), 0);
+    if (counted.length > 0) expect([counted, sum(after) > sum(before)]).toEqual([counted, true]);
+  }
+
+  /** All that must hold after an attack. `ATTACK_REPORT=FILE` adds what it cost to the file. */
+  async settle({ name, counted, before, attackerMs, times, sent, service }: Account): Promise<void> {
+    const after = await this.forgotten();
+    this.expectCounted(counted, before, after);
+    this.expectUndisturbed(service);
+    const cpuMs = after.cpuMs - before.cpuMs;
+    // What Envoy calls a denial of service: a hundred times what it costs the attacker.
+    expect(cpuMs).toBeLessThan(100 * attackerMs);
+    expect(after.maxResident - (this.#first as Usage).resident).toBeLessThan(MOST_MEMORY);
+    const file = process.env['ATTACK_REPORT'];
+    if (file === undefined) return;
+    const { latencies } = service;
+    const cells = [
+      name,
+      this.entry,
+      times,
+      Math.round(sent / 1024),
+      Math.round(cpuMs),
+      ((after.resident - before.resident) / MIB).toFixed(1),
+      latencies.length,
+      ...[0.5, 0.99, 1].map(q => quantile(latencies, q).toFixed(1)),
+    ];
+    appendFileSync(file, `| ${cells.join(' | ')} |\n`);
+  }
+
+  stop(): void {
+    this.#neighbour.stop();
+    this.victim.stop();
+    this.application.stop();
+  }
+}
+
+function quantile(values: readonly number[], q: number): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
+}
+
+/** Milliseconds of CPU that this process has used. */
+export function cpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
