@@ -120,7 +120,8 @@ export const HTTP1_ATTACKS: readonly Http1Attack[] = [
     },
     thenMs: 61_000,
     statuses: [],
-    counted: ['bodyIdleTimeoutMs'],
+    // Between two sidecars the link stalls as well, and may be given up first.
+    counted: ['bodyIdleTimeoutMs', 'flushStallMs'],
   },
   {
     name: 'slow headers',
@@ -184,6 +185,7 @@ export const HTTP1_ATTACKS: readonly Http1Attack[] = [
     },
     thenMs: 61_000,
     statuses: [],
-    counted: ['bodyIdleTimeoutMs'],
+    // Between two sidecars the link stalls as well, and may be given up first.
+    counted: ['bodyIdleTimeoutMs', 'flushStallMs'],
   },
 ];
