@@ -106,6 +106,12 @@ export const failures = {
     flag: 'SI',
     sentence: 'Nothing was heard of the endpoint for longer than the idle timeout of a request.',
   },
+  RETRY_BUDGET: {
+    status: 503,
+    grpc: 14,
+    flag: 'UO',
+    sentence: 'The request has failed, and the retry budget of the service is used up.',
+  },
   OVERFLOW: {
     status: 503,
     grpc: 14,

@@ -15,6 +15,7 @@ const referenceFolders = ['envoy-api', 'xds', 'googleapis', 'protoc-gen-validate
  * go-control-plane/envoy v1.40.0; Envoy 1.40 takes them.
  */
 const newer = new Set([
+  'envoy.config.cluster.v3.CircuitBreakers.Thresholds.RetryBudget.budget_interval',
   'envoy.config.rbac.v3.MetadataSource',
   'envoy.config.rbac.v3.Permission.sourced_metadata',
   'envoy.config.rbac.v3.Principal.sourced_metadata',

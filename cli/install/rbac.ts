@@ -35,6 +35,12 @@ const controlPlaneCluster: readonly Rule[] = [
   // The name of an object that is being created is not known when the right is checked.
   { apiGroups: ['gateway.networking.x-k8s.io'], resources: ['xmeshes'], verbs: ['create', 'get', 'list'] },
   { apiGroups: ['gateway.networking.x-k8s.io'], resources: ['xmeshes/status'], verbs: ['update'] },
+  { apiGroups: ['gateway.networking.x-k8s.io'], resources: ['xbackendtrafficpolicies'], verbs: read },
+  {
+    apiGroups: ['gateway.networking.x-k8s.io'],
+    resources: ['xbackendtrafficpolicies/status'],
+    verbs: ['update'],
+  },
   { apiGroups: ['split.smi-spec.io'], resources: ['trafficsplits'], verbs: read },
   { apiGroups: ['specs.smi-spec.io'], resources: ['httproutegroups'], verbs: read },
   { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },

@@ -61,7 +61,7 @@ export function resolve(
   if (backend.service === null) return backend;
   const { namespace, name, port } = backend.service;
   const fault = backendFault(services, namespace, name, port);
-  if (fault === null) return backend;
+  if (fault === null) return { ...backend, policy: services(key(namespace, name))?.policy ?? null };
   faults.push({ reason: fault.reason, message: `${path} ${fault.message}` });
   return { ...backend, service: null, problem: fault.message };
 }

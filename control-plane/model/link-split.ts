@@ -1,4 +1,5 @@
 /** What a TrafficSplit becomes when it meets the Services and HTTPRouteGroups it names and the routes on its Service. */
+import { precedes } from './link-policy.ts';
 import {
   type LinkedRoute,
   ownerOf,
@@ -22,12 +23,6 @@ import type { RouteGroupRecord, SplitRecord } from './records.ts';
 export type RouteGroups = (key: Key) => RouteGroupRecord | undefined;
 
 const ALL: RouteMatch = { path: { kind: 'prefix', value: '/' }, method: '', headers: [], query: [] };
-
-/** Older first, then by name: which of two owners is kept (GEP-713, conflict resolution). */
-function precedes(a: SplitRecord, b: SplitRecord): boolean {
-  if (a.created !== b.created) return a.created < b.created;
-  return `${a.namespace}/${a.name}` < `${b.namespace}/${b.name}`;
-}
 
 /**
  * Links a TrafficSplit as one route for each port of its Service, as its backends have no port of their own: they are
@@ -85,7 +80,7 @@ export function linkSplit(
       for (const { message } of found) problems.add(message);
       return resolved;
     });
-    const apex = backendOf({ namespace, name: split.service, port }, 1);
+    const apex = { ...backendOf({ namespace, name: split.service, port }, 1), policy: service.policy };
     const rules =
       split.groups.length === 0
         ? [splitRule([ALL], backends)]
@@ -101,7 +96,7 @@ export function linkSplit(
 }
 
 function backendOf(service: NonNullable<Backend['service']>, weight: number): Backend {
-  return { service, problem: '', weight, requestFields: null, responseFields: null };
+  return { service, problem: '', weight, requestFields: null, responseFields: null, policy: null };
 }
 
 function splitRule(matches: readonly RouteMatch[], backends: readonly Backend[]): RouteRule {

@@ -5,13 +5,15 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CopyOnWriteMap } from './copy-on-write.ts';
 import { joinEndpoints } from './join-endpoints.ts';
+import { linkPolicy, linkTrafficPolicy, policyProblems, winnerOf } from './link-policy.ts';
 import { type LinkedRoute, linkRoute } from './link-route.ts';
 import { linkSplit } from './link-split.ts';
 import { linkService, linkWorkload, podsOf, serviceKey } from './link-workload.ts';
-import type { Key, MeshChange, Route, Service, ServiceEndpoints, Workload } from './model.ts';
+import type { Key, MeshChange, Policy, Route, Service, ServiceEndpoints, Workload } from './model.ts';
 import { MultiMap } from './multi-map.ts';
 import {
   type EndpointSliceRecord,
+  type PolicyRecord,
   type RecordKind,
   type Records,
   recordKinds,
@@ -32,6 +34,7 @@ export class Linker {
   readonly endpoints = new CopyOnWriteMap<Key, ServiceEndpoints>();
   readonly workloads = new CopyOnWriteMap<Key, Workload>();
   readonly routes = new CopyOnWriteMap<string, Route>();
+  readonly policies = new CopyOnWriteMap<string, Policy>();
 
   readonly #records = Object.fromEntries(recordKinds.map(kind => [kind, new Map()])) as {
     readonly [K in RecordKind]: Map<Key, Records[K]>;
@@ -50,6 +53,8 @@ export class Linker {
   readonly #ownersOfService = new MultiMap<Key, string>();
   /** Subjects of TrafficSplits that name an HTTPRouteGroup. */
   readonly #splitsOfGroup = new MultiMap<Key, string>();
+  /** Policies that target a Service. */
+  readonly #policiesOfService = new MultiMap<Key, Key>();
   readonly #linkedRoutes = new Map<string, LinkedRoute>();
   readonly #setProblems: (subject: string, problems: readonly string[]) => void;
 
@@ -95,12 +100,15 @@ export class Linker {
       for (const service of this.#servicesOfPod.get(pod)) services.add(service);
     }
     const routes = this.#dirtyRoutes();
+    const policies = new Set(this.#dirty.XBackendTrafficPolicy);
     for (const service of services) {
+      for (const policy of this.#policiesOfService.get(service)) policies.add(policy);
       if (!this.#linkService(service)) continue;
       change.services.add(service);
       for (const route of this.#routesOfService.get(service)) routes.add(route);
     }
     for (const route of routes) this.#linkRoute(route, change.routed);
+    for (const policy of policies) this.#linkPolicy(policy);
     for (const kind of recordKinds) this.#dirty[kind].clear();
     return change;
   }
@@ -139,6 +147,16 @@ export class Linker {
       case 'HTTPRouteGroup':
         for (const split of this.#splitsOfGroup.get(key)) this.#markRoute(split);
         return;
+      case 'XBackendTrafficPolicy': {
+        const { namespace, targets } = record as PolicyRecord;
+        for (const name of targets) {
+          const service = serviceKey({ namespace, name });
+          update(this.#policiesOfService, service, key);
+          // Who shares it may win or lose by it.
+          this.#dirty.Service.add(service);
+        }
+        return;
+      }
       case 'Service':
       case 'Namespace':
       case 'Node':
@@ -211,7 +229,9 @@ export class Linker {
   #linkService(key: Key): boolean {
     const record = this.#records.Service.get(key);
     if (record === undefined) return this.services.delete(key);
-    const after = linkService(record, this.endpoints.get(key), pod => this.workloads.get(pod));
+    const linked = linkService(record, this.endpoints.get(key), pod => this.workloads.get(pod));
+    const policy = linkTrafficPolicy(winnerOf(this.#policiesOf(key)));
+    const after = policy === null ? linked : { ...linked, policy };
     if (isDeepStrictEqual(this.services.get(key), after)) return false;
     this.services.set(key, after);
     return true;
@@ -232,6 +252,28 @@ export class Linker {
     if (after === undefined) this.#linkedRoutes.delete(id);
     else this.#linkedRoutes.set(id, after);
     this.#setProblems(id, after?.problems ?? []);
+  }
+
+  *#policiesOf(service: Key): Generator<PolicyRecord> {
+    for (const key of this.#policiesOfService.get(service)) {
+      const policy = this.#records.XBackendTrafficPolicy.get(key);
+      if (policy !== undefined) yield policy;
+    }
+  }
+
+  #linkPolicy(key: Key): void {
+    const id = subject('XBackendTrafficPolicy', key);
+    const record = this.#records.XBackendTrafficPolicy.get(key);
+    if (record === undefined) {
+      this.policies.delete(id);
+      this.#setProblems(id, []);
+      return;
+    }
+    const exists = (service: Key): boolean => this.services.has(service);
+    const after = linkPolicy(record, exists, service => this.#policiesOf(service));
+    if (isDeepStrictEqual(this.policies.get(id), after)) return;
+    this.policies.set(id, after);
+    this.#setProblems(id, policyProblems(after));
   }
 
   #computeRoute(id: string): LinkedRoute | undefined {

@@ -19,6 +19,27 @@ export interface ServicePort {
   readonly protocol: PortProtocol;
 }
 
+/** How many retries a client of a Service may make (RetryConstraint, GEP-3388). */
+export interface RetryBudget {
+  /** Share of the requests of an interval that may be retries. */
+  readonly percent: number;
+  readonly intervalMs: number;
+  /** Retries that are allowed in any case in a time. */
+  readonly minCount: number;
+  readonly minIntervalMs: number;
+}
+
+/** What a policy says of the traffic to a Service. */
+export interface TrafficPolicy {
+  /** `XBackendTrafficPolicy/<namespace>/<name>`. */
+  readonly origin: string;
+  readonly uid: string;
+  /** null: the defaults of the mesh. */
+  readonly budget: RetryBudget | null;
+  /** For rules that have none of their own. */
+  readonly session: Session | null;
+}
+
 export interface Service {
   readonly namespace: string;
   readonly name: string;
@@ -31,6 +52,8 @@ export interface Service {
   readonly preferClose: boolean;
   /** ExternalName target, else ''. */
   readonly externalName: string;
+  /** The policy that has won it, if any targets it. */
+  readonly policy: TrafficPolicy | null;
 }
 
 export interface Endpoint {
@@ -114,6 +137,8 @@ export interface Backend {
   readonly weight: number;
   readonly requestFields: FieldEdits | null;
   readonly responseFields: FieldEdits | null;
+  /** Of the Service; null before it is linked. */
+  readonly policy: TrafficPolicy | null;
 }
 
 export interface Retry {
@@ -235,6 +260,22 @@ export interface Route {
   readonly faults: readonly RouteFault[];
 }
 
+/** A policy attached to Services, and what has become of it at each (GEP-713). */
+export interface Policy {
+  readonly kind: 'XBackendTrafficPolicy';
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly targets: readonly {
+    /** A Service of the policy's namespace. */
+    readonly service: string;
+    /** In the words of Gateway API (PolicyConditionReason). */
+    readonly reason: 'Accepted' | 'Conflicted' | 'Invalid' | 'TargetNotFound';
+    readonly message: string;
+  }[];
+}
+
 /** Everything, at one moment. `version` grows with every change. */
 export interface Mesh {
   readonly version: number;
@@ -247,6 +288,7 @@ export interface Mesh {
   readonly endpoints: ReadonlyMap<Key, ServiceEndpoints>;
   readonly workloads: ReadonlyMap<Key, Workload>;
   readonly routes: ReadonlyMap<string, Route>;
+  readonly policies: ReadonlyMap<string, Policy>;
 }
 
 /** Records that changed between two states, by key; what depends on none of them need not be looked at again. */

@@ -3,7 +3,7 @@
  * backend that names a Service, a pod that inherits from its namespace) is joined by the linker, so that neither the
  * order in which objects arrive nor the source matters.
  */
-import type { Endpoint, Key, Route, RouteMatch, Service, Workload } from './model.ts';
+import type { Endpoint, Key, RetryBudget, Route, RouteMatch, Service, Session, Workload } from './model.ts';
 
 export type MtlsMode = 'permissive' | 'strict' | '';
 
@@ -55,6 +55,21 @@ export interface RouteGroupRecord {
   readonly matches: readonly RouteMatch[];
 }
 
+/** An XBackendTrafficPolicy, of Services in its own namespace. */
+export interface PolicyRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly created: number;
+  /** Names of the Services. */
+  readonly targets: readonly string[];
+  readonly budget: RetryBudget | null;
+  readonly session: Session | null;
+  /** Why it is not in force, '' if nothing is wrong. */
+  readonly invalid: string;
+}
+
 export interface Records {
   readonly Service: ServiceRecord;
   readonly EndpointSlice: EndpointSliceRecord;
@@ -65,6 +80,7 @@ export interface Records {
   readonly GRPCRoute: Route;
   readonly TrafficSplit: SplitRecord;
   readonly HTTPRouteGroup: RouteGroupRecord;
+  readonly XBackendTrafficPolicy: PolicyRecord;
 }
 
 export type RecordKind = keyof Records;
@@ -79,6 +95,7 @@ export const recordKinds = [
   'GRPCRoute',
   'TrafficSplit',
   'HTTPRouteGroup',
+  'XBackendTrafficPolicy',
 ] as const satisfies readonly RecordKind[];
 
 /** Where sources write. Keys are `namespace/name`, or the name of an object without a namespace. */

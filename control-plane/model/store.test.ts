@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { ManualClock } from '../../runtime/clock.ts';
 import { createLogger } from '../../runtime/log.ts';
 import type { Mesh, MeshChange, Route, Service } from './model.ts';
-import { type PodRecord, recordKinds } from './records.ts';
+import { type PodRecord, type PolicyRecord, recordKinds } from './records.ts';
 import { RecordStore } from './store.ts';
 
 function start(): {
@@ -40,6 +40,7 @@ function service(name: string, port = 80): Service {
     ports: [{ port, name: 'p', targetPort: 8080, protocol: 'detect' }],
     preferClose: false,
     externalName: '',
+    policy: null,
   };
 }
 
@@ -86,6 +87,7 @@ function route(name: string, parent: string, backend: string, kind: Route['kind'
               weight: 1,
               requestFields: null,
               responseFields: null,
+              policy: null,
             },
           ],
           pathRewrite: null,
@@ -379,4 +381,63 @@ test('a split follows the HTTPRouteGroups that it names', () => {
   clock.advance(10);
   expect(methods()).toEqual(['']);
   expect(store.problems().map(({ subject }) => subject)).toEqual(['TrafficSplit/shop/s']);
+});
+
+test('a policy changes the Service that it targets and the routes to it, and the next takes over when it goes', () => {
+  const { clock, store, states, sync } = start();
+  for (const name of ['web', 'v1']) store.put('Service', `shop/${name}`, service(name), [], '');
+  store.put('HTTPRoute', 'shop/r', route('r', 'web', 'v1'), [], '');
+  sync();
+  const policy = (name: string, created: number, percent: number): PolicyRecord => ({
+    namespace: 'shop',
+    name,
+    uid: name,
+    generation: 1,
+    created,
+    targets: ['v1', 'later'],
+    budget: { percent, intervalMs: 1000, minCount: 1, minIntervalMs: 1000 },
+    session: null,
+    invalid: '',
+  });
+  const put = (record: PolicyRecord): void =>
+    store.put('XBackendTrafficPolicy', `shop/${record.name}`, record, [], '');
+  const seen = () => {
+    clock.advance(1000);
+    const { mesh, change } = states.splice(0).at(-1) as (typeof states)[number];
+    const [rule] = mesh.routes.get('HTTPRoute/shop/r')?.rules ?? [];
+    const backend = rule.action.kind === 'forward' ? rule.action.backends[0] : null;
+    const policies = ['v1', 'web', 'later'].map(name => mesh.services.get(`shop/${name}`)?.policy ?? null);
+    expect(backend?.policy ?? null).toEqual(policies[0]);
+    return {
+      percents: policies.map(found => found?.budget?.percent),
+      changed: [...change.services],
+      reasons: [...mesh.policies.values()].map(
+        ({ name, targets }) => `${name} ${targets.map(({ reason }) => reason).join(' ')}`,
+      ),
+    };
+  };
+
+  put(policy('b', 2, 20));
+  const none = undefined;
+  expect(seen()).toEqual({
+    percents: [20, none, none],
+    changed: ['shop/v1'],
+    reasons: ['b Accepted TargetNotFound'],
+  });
+  put(policy('a', 1, 10));
+  expect(seen()).toMatchObject({
+    percents: [10, none, none],
+    reasons: ['b Conflicted TargetNotFound', 'a Accepted TargetNotFound'],
+  });
+  store.put('Service', 'shop/later', service('later'), [], '');
+  expect(seen()).toMatchObject({
+    percents: [10, none, 10],
+    changed: ['shop/later'],
+    reasons: ['b Conflicted Conflicted', 'a Accepted Accepted'],
+  });
+  store.remove('XBackendTrafficPolicy', 'shop/a');
+  expect(seen()).toMatchObject({ percents: [20, none, 20], reasons: ['b Accepted Accepted'] });
+  store.remove('XBackendTrafficPolicy', 'shop/b');
+  expect(seen()).toMatchObject({ percents: [none, none, none], reasons: [] });
+  expect(store.problems()).toEqual([]);
 });

@@ -185,6 +185,7 @@ export class RecordStore implements MeshStore, RecordWriter {
       endpoints: this.#linker.endpoints.snapshot(),
       workloads: this.#linker.workloads.snapshot(),
       routes: this.#linker.routes.snapshot(),
+      policies: this.#linker.policies.snapshot(),
     };
     this.#current = mesh;
     for (const listener of this.#listeners) listener(mesh, change);

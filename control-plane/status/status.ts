@@ -7,7 +7,7 @@ import type { RecordStore } from '../model/store.ts';
 import { EventWriter } from './event-writer.ts';
 import { LeaderElection } from './leader-election.ts';
 import { writeMeshStatus } from './mesh-status.ts';
-import { RouteStatusWriter } from './route-status-writer.ts';
+import { StatusWriter } from './status-writer.ts';
 
 export interface StatusOptions {
   readonly api: Pick<ApiClient, 'get' | 'create' | 'patch' | 'replace'>;
@@ -35,7 +35,7 @@ export function startStatus(options: StatusOptions): { stop(): Promise<void> } {
     options;
   const isLeader = (): boolean => election.leading;
   const common = { api, store, whenInForce, controllerName, isLeader, clock, random, log };
-  const routes = new RouteStatusWriter(common);
+  const routes = new StatusWriter(common);
   const events = new EventWriter(common);
   const mesh = keepMeshStatus(options, isLeader);
   const election = new LeaderElection({

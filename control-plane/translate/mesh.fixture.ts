@@ -5,6 +5,7 @@ import {
   type Mesh,
   type MeshChange,
   type MeshStore,
+  type Policy,
   type Route,
   type RouteMatch,
   type RouteRule,
@@ -19,6 +20,7 @@ export interface MeshParts {
   endpoints?: readonly ServiceEndpoints[];
   workloads?: readonly Workload[];
   routes?: readonly Route[];
+  policies?: readonly Policy[];
   version?: number;
 }
 
@@ -32,6 +34,7 @@ export function mesh(parts: MeshParts): Mesh {
     services: new Map((parts.services ?? []).map(s => [key(s.namespace, s.name), s])),
     endpoints: new Map((parts.endpoints ?? []).map(e => [e.service, e])),
     workloads: new Map((parts.workloads ?? []).map(w => [key(w.namespace, w.name), w])),
+    policies: new Map((parts.policies ?? []).map(p => [`${p.kind}/${p.namespace}/${p.name}`, p])),
     routes: new Map((parts.routes ?? []).map(r => [`${r.kind}/${r.namespace}/${r.name}`, r])),
   };
 }
@@ -50,6 +53,7 @@ export function service(name: string, fields: Partial<Service> = {}): Service {
     ports: [port(80)],
     preferClose: false,
     externalName: '',
+    policy: null,
     ...fields,
   };
 }
@@ -109,6 +113,7 @@ export function rule(backends: Readonly<Record<string, number>>, fields: Partial
           weight,
           requestFields: null,
           responseFields: null,
+          policy: null,
         };
       }),
       pathRewrite: null,

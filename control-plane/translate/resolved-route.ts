@@ -11,6 +11,8 @@ export interface ResolvedBackend {
   readonly weight: number;
   readonly requestFields: FieldEdits | null;
   readonly responseFields: FieldEdits | null;
+  /** Of the policy of its Service; a rule's own goes before it. */
+  readonly session: ResolvedSession | null;
 }
 
 export interface Forward {

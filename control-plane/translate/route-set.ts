@@ -6,12 +6,20 @@ import {
   type RouteAction,
   type RouteMatch,
   type RouteRule,
+  type TrafficPolicy,
 } from '../model/model.ts';
 import type { ServiceDestination } from './destination.ts';
 import { compareGrpc, compareHttp, type RankedMatch } from './precedence.ts';
 import { expressionsOf, programSize } from './regular-expression.ts';
-import type { Forward, Redirect, ResolvedBackend, ResolvedRoute, RouteSet } from './resolved-route.ts';
-import { resolveSession } from './session.ts';
+import type {
+  Forward,
+  Redirect,
+  ResolvedBackend,
+  ResolvedRoute,
+  ResolvedSession,
+  RouteSet,
+} from './resolved-route.ts';
+import { resolveSession, sessionOfPolicy } from './session.ts';
 
 /** Kinds in order: the first that is attached to a port takes it, and the others do not apply (GEP-1294). */
 const kinds = ['GRPCRoute', 'HTTPRoute', 'TrafficSplit'] as const satisfies readonly Route['kind'][];
@@ -50,12 +58,15 @@ export function routeSetOf(
 /** Where no route is attached, the Service itself takes everything. */
 export function implicitRoute(destination: ServiceDestination): ResolvedRoute {
   const { service, port } = destination;
-  return implicitRouteTo(serviceCluster(service.namespace, service.name, port.port));
+  return implicitRouteTo(
+    serviceCluster(service.namespace, service.name, port.port),
+    sessionBehind(service.policy),
+  );
 }
 
 /** Everything to one cluster, without timeout or retries. */
-export function implicitRouteTo(cluster: string): ResolvedRoute {
-  const backend = { cluster, weight: 1, requestFields: null, responseFields: null };
+export function implicitRouteTo(cluster: string, session: ResolvedSession | null = null): ResolvedRoute {
+  const backend = { cluster, weight: 1, requestFields: null, responseFields: null, session };
   return {
     match: anyPath,
     action: { kind: 'forward', backends: [backend], pathRewrite: null, hostRewrite: '', mirrors: [] },
@@ -170,15 +181,27 @@ type Backends = Extract<RouteAction, { kind: 'forward' }>['backends'];
  */
 function resolveBackends(backends: Backends, withSessions: boolean): ResolvedBackend[] {
   const resolved = backends
-    .filter(backend => backend.weight > 0 || (withSessions && backend.service !== null))
+    .filter(
+      ({ weight, service, policy }) =>
+        weight > 0 || (service !== null && (withSessions || hasSession(policy))),
+    )
     .map(backend => ({
       cluster: clusterOf(backend),
       weight: backend.weight,
       requestFields: backend.requestFields,
       responseFields: backend.responseFields,
+      session: sessionBehind(backend.policy),
     }));
   if (resolved.some(({ weight }) => weight > 0)) return resolved;
-  return [...resolved, { cluster: '', weight: 1, requestFields: null, responseFields: null }];
+  return [...resolved, { cluster: '', weight: 1, requestFields: null, responseFields: null, session: null }];
+}
+
+function hasSession(policy: TrafficPolicy | null): boolean {
+  return policy !== null && policy.session !== null;
+}
+
+function sessionBehind(policy: TrafficPolicy | null): ResolvedSession | null {
+  return policy === null ? null : sessionOfPolicy(policy);
 }
 
 function clusterOf({ service }: Backends[number]): string {

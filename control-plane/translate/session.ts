@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Route, RouteMatch, RouteRule } from '../model/model.ts';
+import type { Route, RouteMatch, RouteRule, Session, TrafficPolicy } from '../model/model.ts';
 import type { ResolvedSession } from './resolved-route.ts';
 
 /** The session of a rule for one of its matches; null if it keeps none. */
@@ -10,9 +10,18 @@ export function resolveSession(
   origin: string,
 ): ResolvedSession | null {
   if (session === null) return null;
-  const name = session.name === '' ? `session-${digest(origin).slice(0, 8)}` : session.name;
   const path = session.kind === 'cookie' ? cookiePath(match.path) : '';
-  return { ...session, name, path, key: sessionKey(route.uid, origin) };
+  return { ...session, name: nameOf(session, origin), path, key: sessionKey(route.uid, origin) };
+}
+
+/** Of a Service, whatever the rule: a path would keep it from the other rules (GEP-1619, "Path"). */
+export function sessionOfPolicy({ origin, uid, session }: TrafficPolicy): ResolvedSession | null {
+  if (session === null) return null;
+  return { ...session, name: nameOf(session, origin), path: '', key: sessionKey(uid, origin) };
+}
+
+function nameOf({ name }: Session, origin: string): string {
+  return name === '' ? `session-${digest(origin).slice(0, 8)}` : name;
 }
 
 /**

@@ -19,7 +19,7 @@ import type { HttpFilter } from '../../api/xds/gen/envoy/extensions/filters/netw
 import type { StringMatcher } from '../../api/xds/gen/envoy/type/matcher/v3/string.ts';
 import type { DeepPartial } from '../../api/xds/gen/google/protobuf/any.ts';
 import { metadataKey } from '../../api/xds/names.ts';
-import type { FieldEdits, NamedMatch, StringMatch } from '../model/model.ts';
+import type { FieldEdits, NamedMatch, StringMatch, TrafficPolicy } from '../model/model.ts';
 import { defaults } from './defaults.ts';
 
 /** Names of load balancing policies in TypedExtensionConfig; clients go by the type, people by the name. */
@@ -100,11 +100,21 @@ export function outlierDetection(): DeepPartial<OutlierDetection> {
   };
 }
 
-export function retryBudget(): NonNullable<DeepPartial<CircuitBreakers>['thresholds']>[number] {
+/** Of a Service's policy, in an interval; else the default, among what is in flight. */
+export function retryBudget(
+  policy: TrafficPolicy | null,
+): NonNullable<DeepPartial<CircuitBreakers>['thresholds']>[number] {
+  const budget = policy?.budget ?? null;
+  const { percent, min } = defaults.retryBudget;
+  if (budget === null) {
+    return { retryBudget: { budgetPercent: { value: percent }, minRetryConcurrency: min } };
+  }
   return {
     retryBudget: {
-      budgetPercent: { value: defaults.retryBudget.percent },
-      minRetryConcurrency: defaults.retryBudget.min,
+      budgetPercent: { value: budget.percent },
+      // Retries that are short reach the least rate only with so many at once.
+      minRetryConcurrency: budget.minCount,
+      budgetInterval: durationOf(budget.intervalMs),
     },
   };
 }

@@ -59,9 +59,10 @@ function describeCluster(cluster: Cluster): unknown {
   };
 }
 
-/** Maps become objects; edits of fields (`set`, `add`) are pairs of name and value. */
+/** Maps become objects; the key of sessions is nobody's business; edits of fields (`set`, `add`) are pairs of name and value. */
 function redact(key: string, value: unknown): unknown {
   if (value instanceof Map) return Object.fromEntries(value);
+  if (key === 'session' && value !== null) return { ...(value as object), key: '[redacted]' };
   if ((key !== 'set' && key !== 'add') || !Array.isArray(value)) return value;
   return value.map(([name, text]: [string, string]) => [
     name,

@@ -53,6 +53,18 @@ export interface RetryBudgetConfig {
   readonly fraction: number;
   /** Retries that are always allowed. */
   readonly min: number;
+  /** In place of both: what a policy says of the time that has passed. */
+  readonly rate: RetryRateConfig | null;
+}
+
+/** Retries as a share of the requests of an interval (GEP-3388). */
+export interface RetryRateConfig {
+  /** 0..1 of all requests, retries among them. */
+  readonly fraction: number;
+  readonly intervalMs: number;
+  /** Retries that are allowed in any case in a time. */
+  readonly minCount: number;
+  readonly minIntervalMs: number;
 }
 
 /** How bytes travel to an endpoint that is not meshed, or to the application behind the mesh hop. */

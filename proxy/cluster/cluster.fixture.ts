@@ -27,7 +27,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
       maxEjectionMs: 60_000,
       maxEjectedFraction: 0.5,
     },
-    retryBudget: { fraction: 0.2, min: 3 },
+    retryBudget: { fraction: 0.2, min: 3, rate: null },
     maxConnections: 0,
     maxRequests: 0,
     session: null,

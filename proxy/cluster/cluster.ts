@@ -1,7 +1,9 @@
+import { isDeepStrictEqual } from 'node:util';
 import { createPicker, type Picker } from '../load-balancer/picker.ts';
 import type { ClusterConfig, EndpointsConfig } from './cluster-config.ts';
 import { Endpoint, endpointKey } from './endpoint.ts';
 import { buildView, type EndpointView } from './endpoint-view.ts';
+import { RetryRate } from './retry-rate.ts';
 import { createServiceCounters, type ServiceCounters } from './service-counters.ts';
 
 /** What a cluster without a sample takes a request to last, in ms. */
@@ -22,6 +24,8 @@ export class Cluster {
   activeRequests: number;
   /** Retries in flight, waiting ones as well; taken and given back by `takeRetry` and `returnRetry`. */
   activeRetries: number;
+  /** What counts retries by time; null where no policy asks for it. */
+  retryRate: RetryRate | null;
   /** Endpoints that are ejected, as of the last view. */
   ejected: number;
   /** Counters of the Service, shared by its clusters. */
@@ -39,6 +43,7 @@ export class Cluster {
     this.endpoints = [];
     this.activeRequests = 0;
     this.activeRetries = 0;
+    this.retryRate = retryRate(config);
     this.ejected = 0;
     this.counters = counters;
     this.#picker = createPicker(config.balancing);
@@ -51,6 +56,9 @@ export class Cluster {
   /** Swaps the configuration. */
   update(config: ClusterConfig): void {
     if (config.balancing !== this.config.balancing) this.#picker = createPicker(config.balancing);
+    // What was counted until now stays, unless it is to be counted in another way.
+    if (!isDeepStrictEqual(config.retryBudget.rate, this.config.retryBudget.rate))
+      this.retryRate = retryRate(config);
     this.config = config;
   }
 
@@ -129,4 +137,8 @@ export class Cluster {
     this.#stale = false;
     return this.#view;
   }
+}
+
+function retryRate({ retryBudget }: ClusterConfig): RetryRate | null {
+  return retryBudget.rate === null ? null : new RetryRate(retryBudget.rate);
 }

@@ -176,7 +176,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.cluster = cluster;
     this.route = this.forwardRoute = route;
     this.backend = backend;
-    this.#admitted = admitRequest(cluster);
+    this.#admitted = admitRequest(cluster, this.startedAt);
     if (!this.#admitted) return this.fail('OVERFLOW');
     const timeoutMs = route === null || this.asksTunnel ? 0 : route.timeoutMs;
     const grpcTimeout = this.grpc ? fields.get(this.head.fields, 'grpc-timeout') : '';
@@ -304,7 +304,7 @@ export class Exchange implements RequestReceiver, TimerOwner {
     this.fail(failure.code, this.attempts > 1);
   }
 
-  /** Begins another attempt if policy and budget allow it; false if not. */
+  /** Begins another attempt, or says that the budget does not allow it; false if the failure stands. */
   #retry(
     reason: RetryReason,
     unread: boolean,
@@ -335,12 +335,17 @@ export class Exchange implements RequestReceiver, TimerOwner {
     );
     if (decision !== 'retry') {
       denyRetry(cluster, decision);
-      return false;
+      if (decision !== 'budget' || cluster.retryRate === null) return false;
+      // A policy that limits retries wants it to be seen (GEP-3388).
+      this.attempt?.cancel('cancelled');
+      this.#settle(outcome);
+      this.fail('RETRY_BUDGET');
+      return true;
     }
     const attempt = this.attempt as Attempt;
     attempt.cancel('cancelled');
     this.#settle(outcome);
-    takeRetry(cluster, reason);
+    takeRetry(cluster, reason, now);
     this.#retryTaken = true;
     if (this.#tried === NONE) this.#tried = [];
     this.#tried.push(attempt.endpoint);

@@ -21,7 +21,7 @@ export function fixedCluster(
     connectTimeoutMs,
     balancing: 'random',
     outlier: { consecutiveFailures: 0, baseEjectionMs: 0, maxEjectionMs: 0, maxEjectedFraction: 0 },
-    retryBudget: { fraction: 0.2, min: 3 },
+    retryBudget: { fraction: 0.2, min: 3, rate: null },
     maxConnections: 0,
     maxRequests: 0,
     session: null,

@@ -99,7 +99,7 @@ describe('shouldRetry', () => {
     expect(decide({ ...unread, attempts: 2 }, null)).toBe('not-retriable');
     expect(decide({ ...unread, attempts: 2 }, policy())).toBe('retry');
     const cluster = clusterOf(2);
-    for (let i = 0; i < 3; i++) takeRetry(cluster, 'status');
+    for (let i = 0; i < 3; i++) takeRetry(cluster, 'status', 0);
     expect(shouldRetry(failed(unread), null, request('/'), cluster, 0)).toBe('budget');
   });
 
@@ -122,14 +122,14 @@ describe('shouldRetry', () => {
 
   it('keeps to the budget, which the first move of a safe failure does not need', () => {
     const cluster = clusterOf(2);
-    for (let i = 0; i < 3; i++) takeRetry(cluster, 'status');
+    for (let i = 0; i < 3; i++) takeRetry(cluster, 'status', 0);
     const head = request('/');
     expect(shouldRetry(failed({}), policy(), head, cluster, 0)).toBe('budget');
     for (const reason of ['refused', 'connect-failed'] as const) {
       expect(shouldRetry(failed({ reason }), null, head, cluster, 0)).toBe('retry');
       expect(shouldRetry(failed({ reason, attempts: 2 }), null, head, cluster, 0)).toBe('budget');
       const alone = clusterOf(1);
-      for (let i = 0; i < 3; i++) takeRetry(alone, 'status');
+      for (let i = 0; i < 3; i++) takeRetry(alone, 'status', 0);
       const decision = reason === 'refused' ? 'retry' : 'budget';
       expect(shouldRetry(failed({ reason }), null, head, alone, 0)).toBe(decision);
     }
@@ -156,12 +156,13 @@ describe('shouldRetry', () => {
 describe('retry budget', () => {
   it('never lets more retries be in flight than the fraction or the minimum, and never fewer', () => {
     const step = fc.constantFrom('request', 'request', 'request', 'done', 'retry', 'retried');
-    const setting = fc.record({ fraction: fc.double({ min: 0, max: 1, noNaN: true }), min: fc.nat(5) });
+    const fraction = fc.double({ min: 0, max: 1, noNaN: true });
+    const setting = fc.record({ fraction, min: fc.nat(5), rate: fc.constant(null) });
     fc.assert(
       fc.property(setting, fc.array(step, { maxLength: 200 }), (retryBudget, steps) => {
         const cluster = clusterOf(2, { retryBudget });
         for (const item of steps) {
-          if (item === 'request') admitRequest(cluster);
+          if (item === 'request') admitRequest(cluster, 0);
           else if (item === 'done' && cluster.activeRequests > 0) releaseRequest(cluster);
           else if (item === 'retried' && cluster.activeRetries > 0) returnRetry(cluster);
           else if (item === 'retry') {
@@ -169,8 +170,8 @@ describe('retry budget', () => {
               retryBudget.min,
               Math.floor(retryBudget.fraction * cluster.activeRequests),
             );
-            expect(hasRetryBudget(cluster)).toBe(cluster.activeRetries < limit);
-            if (hasRetryBudget(cluster)) takeRetry(cluster, 'status');
+            expect(hasRetryBudget(cluster, 0)).toBe(cluster.activeRetries < limit);
+            if (hasRetryBudget(cluster, 0)) takeRetry(cluster, 'status', 0);
           }
         }
       }),
@@ -179,7 +180,7 @@ describe('retry budget', () => {
 
   it('counts by reason', () => {
     const cluster = clusterOf(1);
-    takeRetry(cluster, 'refused');
+    takeRetry(cluster, 'refused', 0);
     expect(cluster.counters.retries).toMatchObject({ refused: 1, status: 0 });
   });
 });
@@ -187,18 +188,18 @@ describe('retry budget', () => {
 describe('request limit', () => {
   it('admits as many as configured and again after a release', () => {
     const cluster = clusterOf(1, { maxRequests: 2 });
-    expect([admitRequest(cluster), admitRequest(cluster), admitRequest(cluster)]).toEqual([
+    expect([admitRequest(cluster, 0), admitRequest(cluster, 0), admitRequest(cluster, 0)]).toEqual([
       true,
       true,
       false,
     ]);
     expect(cluster.activeRequests).toBe(2);
     releaseRequest(cluster);
-    expect(admitRequest(cluster)).toBe(true);
+    expect(admitRequest(cluster, 0)).toBe(true);
   });
 
   it('has no limit with 0', () => {
     const cluster = clusterOf(1);
-    for (let i = 0; i < 1000; i++) expect(admitRequest(cluster)).toBe(true);
+    for (let i = 0; i < 1000; i++) expect(admitRequest(cluster, 0)).toBe(true);
   });
 });

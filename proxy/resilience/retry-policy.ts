@@ -58,7 +58,7 @@ export function shouldRetry(
   if (!attempt.replayable) return 'body';
   if (attempt.retryAfterMs > MAX_RETRY_AFTER_MS) return 'retry-after';
   if (now + Math.max(0, attempt.retryAfterMs) >= attempt.deadline) return 'deadline';
-  return isMove(attempt, cluster) || hasRetryBudget(cluster) ? 'retry' : 'budget';
+  return isMove(attempt, cluster) || hasRetryBudget(cluster, now) ? 'retry' : 'budget';
 }
 
 /** A refused request is no attempt that the route counts: its endpoint says that it has not begun with it. */

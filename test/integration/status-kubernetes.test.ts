@@ -10,9 +10,10 @@ import { KubernetesSource } from '../../control-plane/sources/kubernetes/kuberne
 import type { Condition } from '../../control-plane/status/condition.ts';
 import { LeaderElection } from '../../control-plane/status/leader-election.ts';
 import { supportedFeatures, writeMeshStatus } from '../../control-plane/status/mesh-status.ts';
+import type { AncestorStatus } from '../../control-plane/status/policy-status.ts';
 import type { ParentStatus } from '../../control-plane/status/route-status.ts';
-import { RouteStatusWriter } from '../../control-plane/status/route-status-writer.ts';
 import { startStatus } from '../../control-plane/status/status.ts';
+import { StatusWriter } from '../../control-plane/status/status-writer.ts';
 import { ManualClock, systemClock } from '../../runtime/clock.ts';
 import { ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
 import { findCredentials } from '../../runtime/kubernetes/credentials.ts';
@@ -27,6 +28,7 @@ const namespace = `tulle-status-${randomBytes(3).toString('hex')}`;
 /** An installed mesh may write status at the same time: these entries are not its own. */
 const controllerName = `tulle.dev/${namespace}`;
 const routes = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes`;
+const policies = `/apis/gateway.networking.x-k8s.io/v1alpha1/namespaces/${namespace}/xbackendtrafficpolicies`;
 const services = `/api/v1/namespaces/${namespace}/services`;
 const leases = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
 const meshes = '/apis/gateway.networking.x-k8s.io/v1alpha1/xmeshes';
@@ -111,10 +113,10 @@ function write(
     whenInForce?: () => Promise<void>;
     beforeWrite?: (path: string) => Promise<void>;
   } = {},
-): { writer: RouteStatusWriter; writes: string[]; lists: () => number } {
+): { writer: StatusWriter; writes: string[]; lists: () => number } {
   const writes: string[] = [];
   let lists = 0;
-  const writer = new RouteStatusWriter({
+  const writer = new StatusWriter({
     api: {
       get(path, signal) {
         if (path.includes('/grpcroutes?')) lists++;
@@ -369,6 +371,42 @@ onCluster(
     expect(await holder()).toBe('');
   },
 );
+
+onCluster('policies say at each Service what has become of them', async context => {
+  context.skip(!(await served(policies)), 'the cluster has no CRD of XBackendTrafficPolicy');
+  const store = await follow();
+  const { writes } = write(store);
+  const policy = (name: string, ...targets: string[]): object => ({
+    apiVersion: 'gateway.networking.x-k8s.io/v1alpha1',
+    kind: 'XBackendTrafficPolicy',
+    metadata: { name },
+    spec: { targetRefs: targets.map(parent), retryConstraint: {} },
+  });
+  interface PolicyObject {
+    status?: { ancestors?: AncestorStatus[] };
+  }
+  const outcome = async (name: string): Promise<string[]> =>
+    ((await api.get<PolicyObject>(`${policies}/${name}`)).status?.ancestors ?? [])
+      .filter(entry => entry.controllerName === controllerName)
+      .flatMap(({ ancestorRef, conditions = [] }) =>
+        conditions.map(
+          ({ type, status, reason, observedGeneration }) =>
+            `${ancestorRef.name} ${type}=${status}/${reason}@${observedGeneration}`,
+        ),
+      );
+  await api.create(policies, policy('p', 'web', 'gone'));
+  const found = ['web Accepted=True/Accepted@1', 'gone Accepted=False/TargetNotFound@1'];
+  await expect.poll(() => outcome('p'), wait).toEqual(found);
+  expect(store.current?.services.get(`${namespace}/web`)?.policy?.budget?.percent).toBe(20);
+  // By name, as both may be of the same second.
+  await api.create(policies, policy('q', 'web'));
+  await expect.poll(() => outcome('q'), wait).toEqual(['web Accepted=False/Conflicted@1']);
+  await api.delete(`${policies}/p`);
+  await expect.poll(() => outcome('q'), wait).toEqual(['web Accepted=True/Accepted@1']);
+  await api.delete(`${policies}/q`);
+  await until(store, mesh => mesh.services.get(`${namespace}/web`)?.policy === null);
+  expect(writes.length).toBe(3);
+});
 
 onCluster('replicas together: one leads and writes; when it stops, the other goes on', async context => {
   context.skip(!(await served(routes)), 'the cluster has no CRD of HTTPRoute');

@@ -32,3 +32,8 @@ export function readBackendService(
     reason,
   };
 }
+
+/** A backend that cannot be used: its requests are answered with 500. */
+export function brokenBackend(problem: string): Backend {
+  return { service: null, problem, weight: 1, requestFields: null, responseFields: null, policy: null };
+}

@@ -73,6 +73,7 @@ status: {loadBalancer: {ingress: [{ip: 203.0.113.1}]}}`);
     addresses: ['10.0.0.9', 'fd00::9', '192.0.2.1', '203.0.113.1'],
     preferClose: true,
     externalName: '',
+    policy: null,
     ports: [
       { port: 80, name: 'http-x', targetPort: 'web', protocol: 'http' },
       { port: 90, name: '', targetPort: 9090, protocol: 'grpc' },
@@ -316,7 +317,7 @@ test('an HTTPRoute with everything in its place', () => {
     timeouts: {request: 1m1s500ms, backendRequest: 2s}
     retry: {attempts: 3, codes: [500, 503], backoff: 50ms}`);
   expect(problems).toEqual([]);
-  const plain = { problem: '', requestFields: null, responseFields: null };
+  const plain = { problem: '', requestFields: null, responseFields: null, policy: null };
   const to = (name: string) => ({ namespace: 'shop', name, port: 80 });
   expect(route).toEqual({
     kind: 'HTTPRoute',
@@ -720,5 +721,50 @@ spec: {service: ${service}, matches: [{kind: HTTPRouteGroup, name: ${group}}], b
     'spec.matches[1].methods[0] is "FETCH"; use one of GET, HEAD, POST, PUT, DELETE, CONNECT, OPTIONS, TRACE, PATCH, *',
     'spec.matches[2].headers is "a b"; use the name of a header',
     'spec.matches[0] refers to HTTPRouteGroup shop/nowhere, which does not exist; create it or correct the name',
+  ]);
+});
+
+function trafficPolicy(spec: string): { policy: Mesh['services']; problems: string[] } {
+  const { mesh, problems } = convert(`
+apiVersion: gateway.networking.x-k8s.io/v1alpha1
+kind: XBackendTrafficPolicy
+metadata: {name: p, namespace: shop, uid: u}
+spec: {targetRefs: [{group: "", kind: Service, name: web}], ${spec}}`);
+  return { policy: mesh.services, problems };
+}
+
+test.each([
+  ['retryConstraint: {}', { percent: 20, intervalMs: 10_000, minCount: 10, minIntervalMs: 1000 }, null],
+  [
+    'retryConstraint: {budget: {percent: 0, interval: 1m}, minRetryRate: {count: 3, interval: 500ms}}',
+    { percent: 0, intervalMs: 60_000, minCount: 3, minIntervalMs: 500 },
+    null,
+  ],
+  [
+    'sessionPersistence: {sessionName: s, absoluteTimeout: 1h, cookieConfig: {lifetimeType: Permanent}}',
+    null,
+    { kind: 'cookie', name: 's', timeoutMs: 3_600_000, permanent: true },
+  ],
+])('an XBackendTrafficPolicy with %s', (spec, budget, session) => {
+  const { policy, problems } = trafficPolicy(spec);
+  expect(problems).toEqual([]);
+  expect(policy.get('shop/web')?.policy).toEqual({
+    origin: 'XBackendTrafficPolicy/shop/p',
+    uid: 'u',
+    budget,
+    session,
+  });
+});
+
+test('nothing of an XBackendTrafficPolicy with a mistake is in force', () => {
+  const { policy, problems } = trafficPolicy(
+    'retryConstraint: {budget: {percent: 20, interval: 2h}, minRetryRate: {count: 0, interval: 0s}}, sessionPersistence: {type: Query}',
+  );
+  expect(policy.get('shop/web')?.policy).toBe(null);
+  expect(problems).toEqual([
+    'spec.retryConstraint.budget.interval is "2h"; use a duration from 1000ms to 1h',
+    'spec.retryConstraint.minRetryRate.count is 0; use an integer from 1 to 1000000',
+    'spec.retryConstraint.minRetryRate.interval is "0s"; use a duration from 1ms to 1h',
+    'spec.sessionPersistence.type is "Query"; use one of Cookie, Header',
   ]);
 });

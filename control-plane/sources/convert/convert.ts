@@ -9,6 +9,7 @@ import { convertNamespace, convertNode } from './namespace.ts';
 import type { Converted, KubernetesObject, Metadata } from './object.ts';
 import { convertPod } from './pod.ts';
 import { convertService } from './service.ts';
+import { convertTrafficPolicy } from './traffic-policy.ts';
 import { convertTrafficSplit } from './traffic-split.ts';
 
 export interface KindDefinition {
@@ -54,6 +55,13 @@ export const kindDefinitions: { readonly [K in RecordKind]: KindDefinition } = {
     namespaced: true,
     optional: true,
   },
+  XBackendTrafficPolicy: {
+    group: 'gateway.networking.x-k8s.io',
+    versions: ['v1alpha1'],
+    plural: 'xbackendtrafficpolicies',
+    namespaced: true,
+    optional: true,
+  },
 };
 
 const converters: { readonly [K in RecordKind]: (object: KubernetesObject) => Converted<Records[K]> } = {
@@ -66,6 +74,7 @@ const converters: { readonly [K in RecordKind]: (object: KubernetesObject) => Co
   GRPCRoute: convertGrpcRoute,
   TrafficSplit: convertTrafficSplit,
   HTTPRouteGroup: convertHttpRouteGroup,
+  XBackendTrafficPolicy: convertTrafficPolicy,
 };
 
 /** The kind that an object's `apiVersion` and `kind` stand for; null if it is not read. */

@@ -1,5 +1,5 @@
 import type { Backend, RouteMatch } from '../../model/model.ts';
-import { readBackendService } from './backend-service.ts';
+import { brokenBackend, readBackendService } from './backend-service.ts';
 import { fields, integer, list, type Problems } from './fields.ts';
 import { readFilters } from './route-filter.ts';
 
@@ -27,11 +27,7 @@ export function readBackends(
       weight: weight ?? 1,
       requestFields: filters.requestFields,
       responseFields: filters.responseFields,
+      policy: null,
     };
   });
-}
-
-/** The only backend of a rule that cannot be carried out: all its requests are answered with 500. */
-export function brokenBackend(problem: string): Backend {
-  return { service: null, problem, weight: 1, requestFields: null, responseFields: null };
 }

@@ -1,5 +1,5 @@
 import type { Backend, Cors, FieldEdits, PathRewrite, RouteAction, RouteMatch } from '../../model/model.ts';
-import { readBackendService } from './backend-service.ts';
+import { brokenBackend, readBackendService } from './backend-service.ts';
 import { readCors } from './cors-filter.ts';
 import {
   type Fields,
@@ -232,7 +232,7 @@ function readMirror(
   if (fraction === null || reference === null) return;
   const { service, problem, reason } = readBackendService(reference, `${path}.backendRef`, namespace);
   if (problem !== '') reported.addFault(reason, problem);
-  const backend = { service, problem, weight: 1, requestFields: null, responseFields: null };
+  const backend = { ...brokenBackend(problem), service };
   filters.mirrors.push({ backend, fraction });
 }
 

@@ -1,8 +1,9 @@
 import type { Backend, Route, RouteAction, RouteFault, RouteMatch, RouteRule } from '../../model/model.ts';
+import { brokenBackend } from './backend-service.ts';
 import { duration } from './duration.ts';
 import { type Fields, fields, list, listOfFields, Problems, text } from './fields.ts';
 import type { Converted, KubernetesObject } from './object.ts';
-import { brokenBackend, readBackends } from './route-backend.ts';
+import { readBackends } from './route-backend.ts';
 import { type Filters, readFilters } from './route-filter.ts';
 import { readParents } from './route-parent.ts';
 import { type RouteRetry, readRetry, readRouteRetry } from './route-retry.ts';

@@ -46,6 +46,7 @@ export function convertService({ metadata, fields: object }: KubernetesObject): 
         metadata.annotations['service.kubernetes.io/topology-mode']?.toLowerCase() === 'auto',
       externalName:
         type === 'ExternalName' ? (text(spec.externalName, 'spec.externalName', problems) ?? '') : '',
+      policy: null,
     },
     problems: [...problems.list, ...annotationProblems],
   };

@@ -4,6 +4,7 @@ import { durationOf } from '../../../api/xds/duration.ts';
 import type { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts';
 import { HttpProtocolOptions } from '../../../api/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
+import type { TrafficPolicy } from '../../model/model.ts';
 import { podDestination, serviceDestination } from '../destination.ts';
 import type { MeshReader } from '../mesh-reader.ts';
 import { parseClusterName } from '../resource-name.ts';
@@ -16,8 +17,23 @@ const optionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 /** Cluster of a Service port or of a pod's port; opaque ports have one too, for TCP listeners of the user's own. */
 export function cluster(reader: MeshReader, name: string): DeepPartial<Cluster> | null {
-  const protocol = protocolOf(reader, name);
-  if (protocol === null) return null;
+  const subject = parseClusterName(name);
+  if (subject === null) return null;
+  if (subject.kind === 'pod') {
+    const pod = podDestination(reader, subject.workload, subject.port);
+    return pod === null ? null : write(reader, name, pod.protocol, null);
+  }
+  const destination = serviceDestination(reader, subject.service, subject.port);
+  if (destination === null) return null;
+  return write(reader, name, destination.port.protocol, destination.service.policy);
+}
+
+function write(
+  reader: MeshReader,
+  name: string,
+  protocol: PortProtocol,
+  policy: TrafficPolicy | null,
+): DeepPartial<Cluster> {
   const limits = { maxConnections: noLimit, maxPendingRequests: noLimit, maxRequests: noLimit };
   return {
     name,
@@ -25,18 +41,11 @@ export function cluster(reader: MeshReader, name: string): DeepPartial<Cluster> 
     edsClusterConfig: { edsConfig: overAds },
     connectTimeout: durationOf(reader.settings.connectTimeoutMs),
     lbPolicy: 'LEAST_REQUEST',
-    circuitBreakers: { thresholds: [{ ...limits, ...retryBudget() }] },
+    circuitBreakers: { thresholds: [{ ...limits, ...retryBudget(policy) }] },
     // Ejection by success rate is on by default beside failures in a row.
     outlierDetection: { ...outlierDetection(), enforcingSuccessRate: 0 },
     typedExtensionProtocolOptions: protocolOptions(protocol),
   };
-}
-
-function protocolOf(reader: MeshReader, name: string): PortProtocol | null {
-  const subject = parseClusterName(name);
-  if (subject === null) return null;
-  if (subject.kind === 'pod') return podDestination(reader, subject.workload, subject.port)?.protocol ?? null;
-  return serviceDestination(reader, subject.service, subject.port)?.port.protocol ?? null;
 }
 
 /** HTTP/2 where it is declared, else as the request came. */

@@ -27,8 +27,11 @@ export function typedSession({
   session,
   action,
 }: ResolvedRoute): NonNullable<DeepPartial<Route>['typedPerFilterConfig']> {
-  if (session === null || action.kind !== 'forward' || weighted(action).length !== 1) return {};
-  const override = { $case: 'statefulSession' as const, value: { sessionState: sessionState(session) } };
+  if (action.kind !== 'forward') return {};
+  const [backend, ...others] = weighted(action);
+  const used = session ?? backend.session;
+  if (used === null || others.length > 0) return {};
+  const override = { $case: 'statefulSession' as const, value: { sessionState: sessionState(used) } };
   return { [filterName]: pack(StatefulSessionPerRoute, { override }) };
 }
 

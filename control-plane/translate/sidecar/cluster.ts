@@ -2,10 +2,11 @@ import type { PortProtocol } from '../../../api/protocol.ts';
 import { durationOf } from '../../../api/xds/duration.ts';
 import type { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
-import type { Service } from '../../model/model.ts';
+import type { Service, TrafficPolicy } from '../../model/model.ts';
 import { podDestination, serviceDestination } from '../destination.ts';
 import type { MeshReader } from '../mesh-reader.ts';
 import { parseClusterName } from '../resource-name.ts';
+import { sessionMetadata, sessionOfPolicy } from '../session.ts';
 import { outlierDetection, overAds, retryBudget, tulleMetadata } from '../wire.ts';
 import { serviceMetadata } from './service-metadata.ts';
 
@@ -27,19 +28,32 @@ function write(
   protocol: PortProtocol,
   service: Service | null,
 ): DeepPartial<Cluster> {
+  const policy = service?.policy ?? null;
   return {
     name,
     clusterDiscoveryType: { $case: 'type', value: 'EDS' },
     edsClusterConfig: { edsConfig: overAds },
     connectTimeout: durationOf(reader.settings.connectTimeoutMs),
-    circuitBreakers: { thresholds: [retryBudget()] },
+    circuitBreakers: { thresholds: [retryBudget(policy)] },
     outlierDetection: outlierDetection(),
     metadata: tulleMetadata({
       protocol: upstreamProtocol(protocol),
       balancing: 'peak-ewma',
+      ...policyMetadata(policy),
       ...serviceMetadata(service, reader.settings.clusterDomain),
     }),
   };
+}
+
+/** What of a policy Envoy's messages have no field for. */
+function policyMetadata(policy: TrafficPolicy | null): Record<string, string> {
+  if (policy === null) return {};
+  const { budget } = policy;
+  const rate = budget && {
+    retry_min_count: String(budget.minCount),
+    retry_min_interval_ms: String(budget.minIntervalMs),
+  };
+  return { ...rate, ...sessionMetadata(sessionOfPolicy(policy)) };
 }
 
 /** How the application behind the port is spoken to where nothing is declared: as the request came. */

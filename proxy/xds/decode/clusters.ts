@@ -7,12 +7,14 @@ import type {
   LbEndpoint,
   LocalityLbEndpoints,
 } from '../../../api/xds/gen/envoy/config/endpoint/v3/endpoint_components.ts';
+import type { Duration } from '../../../api/xds/gen/google/protobuf/duration.ts';
 import type {
   BalancingPolicy,
   ClusterConfig,
   EndpointConfig,
   EndpointsConfig,
   OutlierConfig,
+  RetryRateConfig,
 } from '../../cluster/cluster-config.ts';
 import { type Decoded, decodeMessage, Problems } from './decoded.ts';
 import { readDuration } from './duration.ts';
@@ -63,11 +65,31 @@ export function decodeCluster(bytes: Uint8Array, name: string, version: string):
     retryBudget: {
       fraction: percent / 100,
       min: limits?.retryBudget?.minRetryConcurrency ?? defaults.minRetries,
+      rate: rateOf(limits?.retryBudget?.budgetInterval, percent / 100, metadata, problems),
     },
     maxConnections: limits?.maxConnections ?? 0,
     maxRequests: limits?.maxRequests ?? 0,
     session: readSession(metadata),
   });
+}
+
+function rateOf(
+  interval: Duration | undefined,
+  fraction: number,
+  metadata: MetadataReader,
+  problems: Problems,
+): RetryRateConfig | null {
+  if (interval === undefined) return null;
+  const at = 'circuit_breakers.thresholds[0].retry_budget.budget_interval';
+  const intervalMs = readDuration(interval, 0, at, problems);
+  if (intervalMs === 0) problems.add(at, '0s', 'use a time above 0');
+  const minIntervalMs = metadata.number('retry_min_interval_ms');
+  return {
+    fraction,
+    intervalMs: Math.max(1, intervalMs),
+    minCount: metadata.number('retry_min_count'),
+    minIntervalMs: Math.max(1, minIntervalMs),
+  };
 }
 
 /** No message means no ejection. */

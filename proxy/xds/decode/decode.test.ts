@@ -421,7 +421,7 @@ test('a cluster has the defaults of the design where it says nothing', () => {
       maxEjectionMs: 300_000,
       maxEjectedFraction: 0.5,
     },
-    retryBudget: { fraction: 0.2, min: 3 },
+    retryBudget: { fraction: 0.2, min: 3, rate: null },
     maxConnections: 0,
     maxRequests: 0,
     session: null,

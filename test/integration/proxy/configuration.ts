@@ -44,7 +44,7 @@ const CLUSTER: Omit<ClusterConfig, 'name' | 'service'> = {
     maxEjectionMs: 300_000,
     maxEjectedFraction: 0.5,
   },
-  retryBudget: { fraction: 0.2, min: 10 },
+  retryBudget: { fraction: 0.2, min: 10, rate: null },
   maxConnections: 0,
   maxRequests: 0,
   session: null,

@@ -143,7 +143,7 @@ test('retries stay within the budget', async () => {
     count++;
     setTimeout(() => res.writeHead(503).end(), 20);
   });
-  const orders = cluster('orders', [endpoint(bad)], { retryBudget: { fraction: 0.2, min: 3 } });
+  const orders = cluster('orders', [endpoint(bad)], { retryBudget: { fraction: 0.2, min: 3, rate: null } });
   const client = await testMesh().orders([orders], { routes: routes({ retry: { ...RETRY, attempts: 10 } }) });
   const answers = await Promise.all(Array.from({ length: 40 }, () => call(client.port)));
   expect(answers.every(({ status }) => status === 503)).toBe(true);

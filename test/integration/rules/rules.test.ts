@@ -1,6 +1,7 @@
 /** What users write and what happens then, through the whole mesh. */
 import { afterAll, beforeAll } from 'vitest';
 import { corsCases } from './cors.cases.ts';
+import { policyCases } from './policy.cases.ts';
 import { retryCases } from './retry.cases.ts';
 import { sessionCases } from './session.cases.ts';
 import { type RulesWorld, startRulesWorld } from './world.ts';
@@ -14,3 +15,4 @@ afterAll(() => world?.stop());
 corsCases(() => world);
 retryCases(() => world);
 sessionCases(() => world);
+policyCases(() => world);

@@ -3,6 +3,7 @@
 
 /* eslint-disable */
 import { BinaryReader, BinaryWriter } from "@bufbuild/protobuf/wire";
+import { Duration } from "../../../../google/protobuf/duration.ts";
 import { UInt32Value } from "../../../../google/protobuf/wrappers.ts";
 import { Percent } from "../../../type/v3/percent.ts";
 import {
@@ -35,6 +36,7 @@ export interface CircuitBreakers_Thresholds {
 export interface CircuitBreakers_Thresholds_RetryBudget {
   budgetPercent?: Percent | undefined;
   minRetryConcurrency?: number | undefined;
+  budgetInterval?: Duration | undefined;
 }
 
 function createBaseCircuitBreakers(): CircuitBreakers {
@@ -309,6 +311,9 @@ export const CircuitBreakers_Thresholds_RetryBudget: MessageFns<
     if (message.minRetryConcurrency !== undefined) {
       UInt32Value.encode({ value: message.minRetryConcurrency! }, writer.uint32(18).fork()).join();
     }
+    if (message.budgetInterval !== undefined) {
+      Duration.encode(message.budgetInterval, writer.uint32(26).fork()).join();
+    }
     return writer;
   },
 
@@ -341,6 +346,14 @@ export const CircuitBreakers_Thresholds_RetryBudget: MessageFns<
             message.minRetryConcurrency = UInt32Value.decode(reader, reader.uint32()).value;
             continue;
           }
+          case 3: {
+            if (tag !== 26) {
+              break;
+            }
+
+            message.budgetInterval = Duration.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -361,6 +374,9 @@ export const CircuitBreakers_Thresholds_RetryBudget: MessageFns<
     if (message.minRetryConcurrency !== undefined) {
       obj.minRetryConcurrency = message.minRetryConcurrency;
     }
+    if (message.budgetInterval !== undefined) {
+      obj.budgetInterval = Duration.toJSON(message.budgetInterval);
+    }
     return obj;
   },
 
@@ -373,6 +389,9 @@ export const CircuitBreakers_Thresholds_RetryBudget: MessageFns<
       ? Percent.fromPartial(object.budgetPercent)
       : undefined;
     message.minRetryConcurrency = object.minRetryConcurrency ?? undefined;
+    message.budgetInterval = (object.budgetInterval !== undefined && object.budgetInterval !== null)
+      ? Duration.fromPartial(object.budgetInterval)
+      : undefined;
     return message;
   },
 };

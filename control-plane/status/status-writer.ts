@@ -1,38 +1,45 @@
 /**
- * Writes the status of routes, on the leader only. What changes is told when it is in force, so that whoever reads that a
- * route is accepted finds its rules applied. It looks at all routes when it begins to lead and now and then after
- * that, and in between at those that changed in the mesh. What is right already is not written, so that a steady cluster
+ * Writes the status of routes and policies, on the leader only. What changes is told when it is in force, so that whoever
+ * reads that a route is accepted finds its rules applied. It looks at all objects when it begins to lead and now and then
+ * after that, and in between at those that changed in the mesh. What is right already is not written, so that a steady cluster
  * sees no write. One object at a time, at a limited rate; one that fails does not hold up the others.
  */
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { Mesh, MeshStore, Route } from '../model/model.ts';
+import type { Mesh, MeshStore, Policy, Route } from '../model/model.ts';
 import { kindDefinitions } from '../sources/convert/convert.ts';
 import { collectionPath } from '../sources/kubernetes/collection-path.ts';
 import { timestamp } from './condition.ts';
+import { type AncestorStatus, mergeAncestors, wantedAncestors } from './policy-status.ts';
 import { mergeParents, type ParentStatus, wantedParents } from './route-status.ts';
 
-const kinds = ['HTTPRoute', 'GRPCRoute'] as const;
-type RouteKind = (typeof kinds)[number];
+const kinds = ['HTTPRoute', 'GRPCRoute', 'XBackendTrafficPolicy'] as const;
+type StatusKind = (typeof kinds)[number];
 
-interface RouteObject {
+/** Of an object that has one: of a route `parents`, of a policy `ancestors`. */
+interface Status {
+  readonly parents?: readonly ParentStatus[];
+  readonly ancestors?: readonly AncestorStatus[];
+}
+
+interface StatusObject {
   readonly metadata: {
     readonly namespace: string;
     readonly name: string;
     readonly uid: string;
     readonly generation: number;
   };
-  readonly status?: { readonly parents?: readonly ParentStatus[] };
+  readonly status?: Status;
 }
 
-interface RouteList {
+interface ObjectList {
   readonly metadata: { readonly continue?: string };
-  readonly items: readonly RouteObject[];
+  readonly items: readonly StatusObject[];
 }
 
-export interface RouteStatusWriterOptions {
+export interface StatusWriterOptions {
   readonly api: Pick<ApiClient, 'get' | 'replace'>;
   readonly store: MeshStore;
   /** Whose entries are written (RouteParentStatus.controllerName). */
@@ -46,27 +53,27 @@ export interface RouteStatusWriterOptions {
   readonly log: Logger;
   /** Objects read and written per second, after a burst of as many. Default 20. */
   readonly perSecond?: number;
-  /** Milliseconds after which all routes are looked at again. Default 300000. */
+  /** Milliseconds after which all objects are looked at again. Default 300000. */
   readonly recheckMs?: number;
 }
 
 /** Objects of one page of a list. */
 const PAGE = 500;
 
-export class RouteStatusWriter {
-  readonly #options: Required<RouteStatusWriterOptions>;
+export class StatusWriter {
+  readonly #options: Required<StatusWriterOptions>;
   readonly #unsubscribe: () => void;
-  /** Routes to look at, `<kind>/<namespace>/<name>`. */
+  /** Objects to look at, `<kind>/<namespace>/<name>`. */
   readonly #queue = new Set<string>();
-  /** Routes whose last change is not in force yet, by the number of the change. */
+  /** Objects whose last change is not in force yet, by the number of the change. */
   readonly #unapplied = new Map<string, number>();
   #changes = 0;
   readonly #retries = new Map<string, { backoff: Backoff; cancel: () => void }>();
   readonly #lookBackoff: Backoff;
-  /** Routes of the mesh that was looked at last; null: everything is to be looked at. */
-  #seen: ReadonlyMap<string, Route> | null = null;
+  /** The mesh that was looked at last; null: everything is to be looked at. */
+  #seen: Pick<Mesh, 'routes' | 'policies'> | null = null;
   /** Collections as the API server serves them at the moment. */
-  #paths = new Map<RouteKind, string>();
+  #paths = new Map<StatusKind, string>();
   /** When the next object may be looked at, if there had been no burst. */
   #nextAt = 0;
   #busy: Promise<void> | null = null;
@@ -74,7 +81,7 @@ export class RouteStatusWriter {
   #cancelTimer: (() => void) | null = null;
   #cancelRecheck: () => void = () => {};
 
-  constructor(options: RouteStatusWriterOptions) {
+  constructor(options: StatusWriterOptions) {
     this.#options = { perSecond: 20, recheckMs: 300_000, ...options };
     this.#lookBackoff = new Backoff(500, 30_000, options.random);
     this.#unsubscribe = this.#options.store.subscribe(mesh => this.#noteChanges(mesh));
@@ -110,13 +117,14 @@ export class RouteStatusWriter {
   }
 
   /** Records are the same object as long as nothing about them changes. */
-  #noteChanges({ routes }: Mesh): void {
-    if (this.#seen !== null && this.#seen !== routes) {
-      const seen = this.#seen;
-      const changed = [...routes].flatMap(([id, route]) => (seen.get(id) === route ? [] : [id]));
-      const gone = [...seen.keys()].filter(id => !routes.has(id));
-      this.#seen = routes;
-      void this.#addWhenInForce([...changed, ...gone]);
+  #noteChanges({ routes, policies }: Mesh): void {
+    if (this.#seen !== null) {
+      const changed = [
+        ...changedBetween(this.#seen.routes, routes),
+        ...changedBetween(this.#seen.policies, policies),
+      ];
+      this.#seen = { routes, policies };
+      if (changed.length > 0) void this.#addWhenInForce(changed);
     }
     this.#wake();
   }
@@ -176,11 +184,11 @@ export class RouteStatusWriter {
     this.#wake(delay);
   }
 
-  /** Queues every route whose status is not right. Answers milliseconds to wait before it is tried again. */
+  /** Queues every object whose status is not right. Answers milliseconds to wait before it is tried again. */
   async #lookAtAll(): Promise<number> {
     const { store, log } = this.#options;
     // Before the lists: what changes while they are read is noted.
-    this.#seen = store.current?.routes ?? null;
+    this.#seen = store.current;
     this.#paths = new Map();
     await this.#options.whenInForce();
     try {
@@ -193,38 +201,48 @@ export class RouteStatusWriter {
       return 0;
     } catch (error) {
       this.#seen = null;
-      log.warn({ err: error }, 'routes not listed for their status; it is tried again');
+      log.warn({ err: error }, 'objects not listed for their status; it is tried again');
       return this.#lookBackoff.next();
     }
   }
 
-  async #list(kind: RouteKind): Promise<RouteObject[]> {
+  async #list(kind: StatusKind): Promise<StatusObject[]> {
     const { api } = this.#options;
     const path = await collectionPath(api, kindDefinitions[kind]);
     if (path === null) return [];
     this.#paths.set(kind, path);
-    const objects: RouteObject[] = [];
+    const objects: StatusObject[] = [];
     let from = '';
     do {
       const query = `limit=${PAGE}${from === '' ? '' : `&continue=${encodeURIComponent(from)}`}`;
-      const page = await api.get<RouteList>(`${path}?${query}`).catch(orAbsent);
+      const page = await api.get<ObjectList>(`${path}?${query}`).catch(orAbsent);
       objects.push(...(page?.items ?? []));
       from = page?.metadata.continue ?? '';
     } while (from !== '');
     return objects;
   }
 
-  /** `status.parents` that the object should have; null if nothing is to be written. */
-  #merge(id: string, { metadata, status }: RouteObject): ParentStatus[] | null {
+  /** The part of its status that the object should have; null if nothing is to be written. */
+  #merge(id: string, { metadata, status }: StatusObject): Status | null {
     const { store, clock, controllerName } = this.#options;
-    const route = store.current?.routes.get(id);
+    const { namespace, uid, generation } = metadata;
     if (this.#unapplied.has(id)) return null;
-    // The mesh does not know this version yet, or has rejected it and holds the one before.
-    if (route !== undefined && (route.uid !== metadata.uid || route.generation !== metadata.generation))
-      return null;
-    const wanted = route === undefined ? [] : wantedParents(route);
     const now = timestamp(clock.unix());
-    return mergeParents(status?.parents ?? [], wanted, metadata.namespace, controllerName, now);
+    const isKnown = (held: Route | Policy | undefined): boolean =>
+      // The mesh may not know this version yet, or has rejected it and holds the one before.
+      held === undefined || (held.uid === uid && held.generation === generation);
+    if (kindOf(id) === 'XBackendTrafficPolicy') {
+      const policy = store.current?.policies.get(id);
+      if (!isKnown(policy)) return null;
+      const wanted = policy === undefined ? [] : wantedAncestors(policy);
+      const ancestors = mergeAncestors(status?.ancestors ?? [], wanted, namespace, controllerName, now);
+      return ancestors === null ? null : { ancestors };
+    }
+    const route = store.current?.routes.get(id);
+    if (!isKnown(route)) return null;
+    const wanted = route === undefined ? [] : wantedParents(route);
+    const parents = mergeParents(status?.parents ?? [], wanted, namespace, controllerName, now);
+    return parents === null ? null : { parents };
   }
 
   async #lookAt(id: string): Promise<void> {
@@ -236,7 +254,7 @@ export class RouteStatusWriter {
       // Somebody else has written: what there is to write is found out anew, at once.
       if (error instanceof ApiError && error.status === 409) this.#add(id);
       else {
-        log.warn({ subject: id, err: error }, 'status of a route not written; it is tried again');
+        log.warn({ subject: id, err: error }, 'status of an object not written; it is tried again');
         this.#retry(id);
       }
     }
@@ -254,21 +272,27 @@ export class RouteStatusWriter {
 
   async #write(id: string): Promise<void> {
     const { api, isLeader, log } = this.#options;
-    const [kind, namespace, name] = id.split('/') as [RouteKind, string, string];
+    const [kind, namespace, name] = id.split('/') as [StatusKind, string, string];
     const collection = this.#paths.get(kind) ?? (await collectionPath(api, kindDefinitions[kind]));
     if (collection === null) return;
     this.#paths.set(kind, collection);
     const path = `${collection.replace(/\/[^/]+$/, '')}/namespaces/${namespace}/${kindDefinitions[kind].plural}/${name}`;
-    const object = await api.get<RouteObject>(path);
-    const parents = this.#merge(id, object);
-    if (parents === null || !isLeader() || this.#stopped) return;
+    const object = await api.get<StatusObject>(path);
+    const status = this.#merge(id, object);
+    if (status === null || !isLeader() || this.#stopped) return;
     // With the resourceVersion that was read: whoever has written in between is not overwritten.
-    await api.replace(`${path}/status`, { ...object, status: { ...object.status, parents } });
-    log.debug({ subject: id }, 'status of a route written');
+    await api.replace(`${path}/status`, { ...object, status: { ...object.status, ...status } });
+    log.debug({ subject: id }, 'status of an object written');
   }
 }
 
-function kindOf(id: string): RouteKind | undefined {
+function changedBetween<T>(before: ReadonlyMap<string, T>, after: ReadonlyMap<string, T>): string[] {
+  if (before === after) return [];
+  const changed = [...after].flatMap(([id, record]) => (before.get(id) === record ? [] : [id]));
+  return [...changed, ...[...before.keys()].filter(id => !after.has(id))];
+}
+
+function kindOf(id: string): StatusKind | undefined {
   return kinds.find(kind => id.startsWith(`${kind}/`));
 }
 

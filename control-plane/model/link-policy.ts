@@ -1,0 +1,57 @@
+/** Which policy a Service has, and what a policy has become at each of its targets (GEP-713, conflict resolution). */
+import { type Key, key, type Policy, type TrafficPolicy } from './model.ts';
+import type { PolicyRecord } from './records.ts';
+
+/** Older first, then by name: the first of several owners is the one that counts. */
+export function precedes(
+  a: Pick<PolicyRecord, 'created' | 'namespace' | 'name'>,
+  b: Pick<PolicyRecord, 'created' | 'namespace' | 'name'>,
+): boolean {
+  if (a.created !== b.created) return a.created < b.created;
+  return `${a.namespace}/${a.name}` < `${b.namespace}/${b.name}`;
+}
+
+/** The policy that is in force at a Service; undefined if none is. Policies do not merge. */
+export function winnerOf(policies: Iterable<PolicyRecord>): PolicyRecord | undefined {
+  let winner: PolicyRecord | undefined;
+  for (const policy of policies) {
+    if (policy.invalid === '' && (winner === undefined || precedes(policy, winner))) winner = policy;
+  }
+  return winner;
+}
+
+export function linkTrafficPolicy(winner: PolicyRecord | undefined): TrafficPolicy | null {
+  if (winner === undefined) return null;
+  const { namespace, name, uid, budget, session } = winner;
+  return { origin: `XBackendTrafficPolicy/${key(namespace, name)}`, uid, budget, session };
+}
+
+/** `exists`: the Service is there. `policiesOf`: all policies that target it. */
+export function linkPolicy(
+  policy: PolicyRecord,
+  exists: (service: Key) => boolean,
+  policiesOf: (service: Key) => Iterable<PolicyRecord>,
+): Policy {
+  const { namespace, name, uid, generation } = policy;
+  const targets = policy.targets.map((service): Policy['targets'][number] => {
+    const id = key(namespace, service);
+    if (!exists(id)) {
+      const message = `spec.targetRefs names Service ${id}, which does not exist; create it or correct the name`;
+      return { service, reason: 'TargetNotFound', message };
+    }
+    if (policy.invalid !== '') return { service, reason: 'Invalid', message: policy.invalid };
+    const winner = winnerOf(policiesOf(id));
+    if (winner === policy || winner === undefined)
+      return { service, reason: 'Accepted', message: `The policy is in force at Service ${id}` };
+    const message = `spec.targetRefs names Service ${id}, at which the older XBackendTrafficPolicy ${winner.namespace}/${winner.name} is in force; policies do not merge, so delete one of them`;
+    return { service, reason: 'Conflicted', message };
+  });
+  return { kind: 'XBackendTrafficPolicy', namespace, name, uid, generation, targets };
+}
+
+/** What is wrong at targets, without what the object's own problems say. */
+export function policyProblems({ targets }: Policy): string[] {
+  return targets.flatMap(({ reason, message }) =>
+    reason === 'TargetNotFound' || reason === 'Conflicted' ? [message] : [],
+  );
+}
