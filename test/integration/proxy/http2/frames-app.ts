@@ -32,12 +32,16 @@ export function halfAnswer(stream: number): Buffer {
   ]);
 }
 
-/** Calls `onRequest` for each HEADERS frame. @returns its port */
+/** Calls `onRequest` for each HEADERS frame. `greetAfterMs`: before its SETTINGS. @returns its port */
 export function framesApp(
   onRequest: (stream: number, write: (bytes: Buffer) => void) => void,
+  greetAfterMs = 0,
 ): Promise<number> {
   return tcpApp(socket => {
-    socket.write(frame(4, 0, 0, []));
+    const greet = (): unknown => socket.write(frame(4, 0, 0, []));
+    // Nothing may come before them (RFC 9113 §3.4).
+    if (greetAfterMs === 0) greet();
+    else setTimeout(greet, greetAfterMs);
     let received = Buffer.alloc(0);
     let at = PREFACE_BYTES;
     socket.on('data', (chunk: Buffer) => {

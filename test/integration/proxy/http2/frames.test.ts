@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { TcpClient } from '../apps.ts';
 import { reach, ways } from '../ways.ts';
-import { frame } from './frames-app.ts';
+import { frame, framesApp, ok } from './frames-app.ts';
 import { http2Answer, http2App, http2Session } from './peers.ts';
 
 describe.each(ways)('frames, %s', way => {
@@ -28,6 +28,14 @@ describe.each(ways)('frames, %s', way => {
     const client = await http2Session(await at(app.port), { maxSendHeaderBlockLength: 500_000 });
     const refused = await http2Answer(client.request({ ':path': '/', 'x-large': 'x'.repeat(100_000) }));
     expect(refused.status).toBe(431);
+    expect((await http2Answer(client.request({ ':path': '/' }))).status).toBe(200);
+  });
+
+  test('an application that greets later than a connection may take is slow, not gone', async () => {
+    // Longer than the connect timeout of the tests' clusters.
+    const lateMs = 1500;
+    const app = await framesApp((stream, write) => setTimeout(() => write(ok(stream)), lateMs), lateMs);
+    const client = await http2Session(await at(app));
     expect((await http2Answer(client.request({ ':path': '/' }))).status).toBe(200);
   });
 
