@@ -397,6 +397,16 @@ export const limits = {
     outcome: 'the drain, or the end, goes on',
     uncounted: true,
   },
+  drainGraceMs: {
+    of: ['http2'],
+    default: 1000,
+    mesh: 0,
+    ...optionalTime,
+    description:
+      'in a drain, from the answer to our PING to the second GOAWAY: a client’s HTTP/2 library answers before those who open streams with it have heard of the first',
+    outcome: 'later streams are refused, and may be repeated',
+    uncounted: true,
+  },
   keepaliveMs: {
     of: ['http2'],
     default: 0,

@@ -452,8 +452,23 @@ describe('the connection', () => {
     expect(server.handler.requests[0]).toMatchObject({ sent: 0, reset: 'connection-closed' });
   });
 
+  it('serves in a drain what a client opens a moment after its library has answered the PING', () => {
+    const server = new ServerUnderTest({ drainGraceMs: 1000 });
+    server.connection.drain();
+    const [, ping] = server.sent();
+    server.receive(frame(6, 1, 0, ping.payload));
+    server.tick(999);
+    server.receive(headers(1, GET, true));
+    expect(server.handler.requests).toHaveLength(1);
+    expect(server.sent()).toEqual([]);
+    server.tick(1);
+    expect(server.sent()).toMatchObject([{ type: 7, payload: uint32(1, 0) }]);
+    server.handler.requests[0].stream.respond(OK, true);
+    expect(server.transport.ended).toBe(true);
+  });
+
   it('drains in two steps and loses no request that was on its way', () => {
-    const server = new ServerUnderTest();
+    const server = new ServerUnderTest({ drainGraceMs: 0 });
     server.receive(headers(1, POST, false));
     server.connection.drain();
     const [first, ping] = server.sent();

@@ -21,7 +21,7 @@ export interface Http2ServerOptions extends Http2ConnectionOptions {
 
 /**
  * How far a drain is (RFC 9113 §6.8): `none` → GOAWAY(2^31-1) and PING → `announced`, new streams are
- * still served → the PING is answered or closeTimeoutMs is over → GOAWAY(last stream) → `final`, new
+ * still served → drainGraceMs after the answer to the PING, or closeTimeoutMs → GOAWAY(last stream) → `final`, new
  * streams are ignored and the connection ends with its last stream.
  */
 type DrainState = 'none' | 'announced' | 'final';
@@ -38,6 +38,8 @@ export class Http2ServerConnection implements ServerConnection, TransportUser, S
   #prefaceBytes = 0;
   #drain: DrainState = 'none';
   #drainSince = 0;
+  /** When the PING of the drain was answered, ms of the connection's clock; -1 before. */
+  #answeredAt = -1;
   /** The highest stream that the peer has opened. */
   #lastStream = 0;
   /** Above it nothing is served any more. */
@@ -206,7 +208,9 @@ export class Http2ServerConnection implements ServerConnection, TransportUser, S
   onGoaway(): void {}
 
   onDrainAnswer(): void {
-    if (this.#drain === 'announced') this.#endDrain();
+    if (this.#drain !== 'announced') return;
+    this.#answeredAt = this.#mux.clock();
+    if (this.#mux.limits.drainGraceMs === 0) this.#endDrain();
   }
 
   #endDrain(): void {
@@ -217,8 +221,10 @@ export class Http2ServerConnection implements ServerConnection, TransportUser, S
   }
 
   onTick(nowMs: number): void {
-    const waited = nowMs - this.#drainSince;
-    if (this.#drain === 'announced' && waited >= this.#mux.limits.closeTimeoutMs) this.#endDrain();
+    if (this.#drain !== 'announced') return;
+    const { closeTimeoutMs, drainGraceMs } = this.#mux.limits;
+    const heard = this.#answeredAt >= 0 && nowMs - this.#answeredAt >= drainGraceMs;
+    if (heard || nowMs - this.#drainSince >= closeTimeoutMs) this.#endDrain();
   }
 
   onClosing(): void {}
