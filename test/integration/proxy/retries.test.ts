@@ -179,7 +179,8 @@ describe('timeouts', () => {
       res.write('begin');
     });
     const client = await testMesh().orders([cluster('orders', [endpoint(app)])], {
-      routes: routes({ timeoutMs: 60 }),
+      // Long enough for the answer to begin on a busy machine.
+      routes: routes({ timeoutMs: 1500 }),
     });
     await expect(call(client.port)).rejects.toThrow();
   });
