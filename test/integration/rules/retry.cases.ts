@@ -9,8 +9,8 @@ const at = (path: string, more = '') => `matches: [{ path: { value: ${path} }${m
 const rules = [
   echoRoute(`
     - { ${at('/code-500')}, retry: { codes: [500], attempts: 3 } }
-    - { ${at('/backend-timeout')}, retry: { attempts: 2 }, timeouts: { backendRequest: 400ms } }
-    - { ${at('/both-timeouts')}, retry: { attempts: 50 }, timeouts: { request: 600ms, backendRequest: 400ms } }
+    - { ${at('/backend-timeout')}, retry: { attempts: 2 }, timeouts: { backendRequest: 900ms } }
+    - { ${at('/both-timeouts')}, retry: { attempts: 50 }, timeouts: { request: 1600ms, backendRequest: 900ms } }
     - { ${at('/no-codes')}, retry: { attempts: 2 } }
     - { ${at('/backoff')}, retry: { codes: [503], attempts: 2, backoff: 300ms } }
     - { ${at('/methods')}, retry: { codes: [503] } }
