@@ -13,6 +13,7 @@ import { ApplicationScraper, scrape } from './admin/scrape.ts';
 import { readSidecarConfig, type SidecarConfig } from './config/sidecar-config.ts';
 import { createControlLink } from './control-link.ts';
 import { createDataPath } from './data-path.ts';
+import { setEngineFlags } from './engine-flags.ts';
 import { createInbound } from './inbound.ts';
 import { CUT_OFF_MS, drain } from './listener/drain.ts';
 import { createOriginalDestination } from './listener/original-destination.ts';
@@ -61,6 +62,7 @@ function applicationScraper(
 
 /** Runs until SIGTERM. Rejects with a SettingsError if the environment is not valid, or if it cannot listen. */
 export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
+  setEngineFlags();
   const config = readSidecarConfig(environment);
   const clock = systemClock;
   const random = Math.random;
