@@ -128,7 +128,8 @@ async function start(options: SidecarOptions): Promise<(request: SidecarRequest)
     listenAddress: '::',
     originalDestination: createOriginalDestination(),
     isOwn: ownAddresses(() => [OUTBOUND, INBOUND].map(port => ({ address: '::', port })), options.podIp),
-    detectTimeoutMs: 300,
+    // Longer than TCP takes to repeat a lost ClientHello a few times: after it a mesh client is taken for one of plaintext.
+    detectTimeoutMs: 5000,
     connectTimeoutMs: 1000,
     maxConnections: 1000,
     listeners: [],
