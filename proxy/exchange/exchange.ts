@@ -94,6 +94,8 @@ export class Exchange implements RequestReceiver, TimerOwner {
   sessionEndpoint: Endpoint | null = null;
   /** {@link sessionEndpoint} is to be used. */
   #stays = false;
+  /** What mirrors get, where it is not {@link head}. */
+  mirroredHead: RequestHead | null = null;
   /** Of the route's CORS policy; applied to every answer, the proxy's own as well. */
   answerEdits: FieldEdits | null = null;
   attempt: Attempt | null = null;

@@ -43,7 +43,8 @@ class MirrorCopy implements ResponseReceiver, ConnectionWaiter {
     this.#context = exchange.context;
     this.#exchange = exchange;
     this.#cluster = cluster;
-    this.#head = { ...exchange.head, fields: exchange.head.fields.slice() };
+    const head = exchange.mirroredHead ?? exchange.head;
+    this.#head = { ...head, fields: head.fields.slice() };
     this.#body = exchange.body === null ? null : exchange.body.copy();
     this.#trailers = exchange.requestTrailers;
   }

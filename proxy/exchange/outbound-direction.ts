@@ -135,7 +135,7 @@ export class OutboundDirection implements Direction {
     const session = findSession(route, head, exchange.context.clock);
     const backend = session === null ? pickBackend(route, this.#options.random()) : session.backend;
     if (backend === null || backend.cluster === null) return exchange.fail('INVALID_BACKEND');
-    prepareRequest(head, route, backend);
+    exchange.mirroredHead = prepareRequest(head, route, backend);
     if (session !== null) exchange.stayAt(session.endpoint);
     exchange.forward(backend.cluster, route, backend);
   }

@@ -231,7 +231,8 @@ function readMirror(
   const reference = fields(body.backendRef ?? {}, `${path}.backendRef`, problems);
   if (fraction === null || reference === null) return;
   const { service, problem, reason } = readBackendService(reference, `${path}.backendRef`, namespace);
-  if (problem !== '') reported.addFault(reason, problem);
+  // Nothing of the rule is dropped for it: it is the reference that does not resolve.
+  if (problem !== '') reported.addFault(reason === 'InvalidKind' ? reason : 'BackendNotFound', problem);
   const backend = { ...brokenBackend(problem), service };
   filters.mirrors.push({ backend, fraction });
 }

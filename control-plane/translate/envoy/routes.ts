@@ -17,14 +17,8 @@ import { typedCors } from '../cors-wire.ts';
 import { defaults } from '../defaults.ts';
 import { expressionsOf, programSize } from '../regular-expression.ts';
 import { type Forward, type ResolvedBackend, type ResolvedRoute, weighted } from '../resolved-route.ts';
-import {
-  fractionOf,
-  headerMatcher,
-  headersToAdd,
-  headersToRemove,
-  queryMatcher,
-  retryBackOff,
-} from '../wire.ts';
+import { fractionOf, headerMatcher, queryMatcher, retryBackOff } from '../wire.ts';
+import { hostSet, joinEdits, requestEdits, responseEdits } from './field-edits.ts';
 import { redirect, rewriteAction } from './rewrite.ts';
 import { typedSession } from './session.ts';
 
@@ -89,8 +83,8 @@ function common(route: ResolvedRoute): DeepPartial<Route> {
     name: route.origin,
     match: writeMatch(route.match),
     typedPerFilterConfig: { ...typedCors(route.cors), ...typedSession(route) },
-    ...requestEdits(route.requestFields),
-    ...responseEdits(route.responseFields),
+    ...requestEdits(editsOfBackends(route, 'requestFields') ? null : route.requestFields),
+    ...responseEdits(editsOfBackends(route, 'responseFields') ? null : route.responseFields),
   };
 }
 
@@ -115,7 +109,10 @@ function writePath({
 function writeForward(route: ResolvedRoute, action: Forward, withRetry: boolean): DeepPartial<RouteAction> {
   const host = action.hostRewrite === '' ? hostSet(route.requestFields) : action.hostRewrite;
   return {
-    clusterSpecifier: { $case: 'weightedClusters', value: { clusters: weighted(action).map(writeBackend) } },
+    clusterSpecifier: {
+      $case: 'weightedClusters',
+      value: { clusters: weighted(action).map(backend => writeBackend(route, backend)) },
+    },
     clusterNotFoundResponseCode: 'INTERNAL_SERVER_ERROR',
     ...rewriteAction(action.pathRewrite, route.match.path),
     ...(host === '' ? {} : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral' as const, value: host } }),
@@ -125,18 +122,30 @@ function writeForward(route: ResolvedRoute, action: Forward, withRetry: boolean)
     requestMirrorPolicies: action.mirrors.map(({ cluster, fraction }) => ({
       cluster,
       runtimeFraction: fractionOf(fraction),
+      // The copy is as the request: Envoy would call the host `<host>-shadow`.
+      disableShadowHostSuffixAppend: true,
     })),
   };
 }
 
-function writeBackend(backend: ResolvedBackend): DeepPartial<WeightedCluster_ClusterWeight> {
+/** Envoy applies the edits of a backend before those of its route: where there are some, it gets both, in their order. */
+function editsOfBackends({ action }: ResolvedRoute, side: 'requestFields' | 'responseFields'): boolean {
+  return action.kind === 'forward' && weighted(action).some(backend => backend[side] !== null);
+}
+
+function writeBackend(
+  route: ResolvedRoute,
+  backend: ResolvedBackend,
+): DeepPartial<WeightedCluster_ClusterWeight> {
+  const edits = (side: 'requestFields' | 'responseFields'): FieldEdits | null =>
+    editsOfBackends(route, side) ? joinEdits(route[side], backend[side]) : null;
   const host = hostSet(backend.requestFields);
   return {
     ...(host === '' ? {} : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral' as const, value: host } }),
     name: backend.cluster === '' ? invalidBackend : backend.cluster,
     weight: backend.weight,
-    ...requestEdits(backend.requestFields),
-    ...responseEdits(backend.responseFields),
+    ...requestEdits(edits('requestFields')),
+    ...responseEdits(edits('responseFields')),
   };
 }
 
@@ -188,41 +197,4 @@ function writeRetry(
     if (retry.statuses.length > 0) conditions.push('retriable-status-codes');
   }
   return { ...policy, retryOn: conditions.join(','), retriableHeaders: failures.map(failureField) };
-}
-
-function requestEdits(edits: FieldEdits | null) {
-  const allowed = edits === null ? null : withoutHost(edits);
-  return {
-    requestHeadersToAdd: headersToAdd(allowed, escapeFormat),
-    requestHeadersToRemove: headersToRemove(allowed),
-  };
-}
-
-function responseEdits(edits: FieldEdits | null) {
-  return {
-    responseHeadersToAdd: headersToAdd(edits, escapeFormat),
-    responseHeadersToRemove: headersToRemove(edits),
-  };
-}
-
-/** A value is a format string for Envoy, in which `%` begins a variable. */
-function escapeFormat(value: string): string {
-  return value.replaceAll('%', '%%');
-}
-
-/** Envoy refuses edits of Host; setting it is what `host_rewrite_literal` is for. */
-function withoutHost(edits: FieldEdits): FieldEdits {
-  return {
-    set: edits.set.filter(({ name }) => !isHost(name)),
-    add: edits.add.filter(({ name }) => !isHost(name)),
-    remove: edits.remove.filter(name => !isHost(name)),
-  };
-}
-
-function hostSet(edits: FieldEdits | null): string {
-  return edits?.set.find(({ name }) => isHost(name))?.value ?? '';
-}
-
-function isHost(name: string): boolean {
-  return name.toLowerCase() === 'host' || name.startsWith(':');
 }

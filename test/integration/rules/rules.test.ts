@@ -1,6 +1,7 @@
 /** What users write and what happens then, through the whole mesh. */
 import { afterAll, beforeAll } from 'vitest';
 import { corsCases } from './cors.cases.ts';
+import { filterCases } from './filter.cases.ts';
 import { policyCases } from './policy.cases.ts';
 import { retryCases } from './retry.cases.ts';
 import { sessionCases } from './session.cases.ts';
@@ -16,3 +17,4 @@ corsCases(() => world);
 retryCases(() => world);
 sessionCases(() => world);
 policyCases(() => world);
+filterCases(() => world);

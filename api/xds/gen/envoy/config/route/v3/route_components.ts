@@ -270,6 +270,7 @@ export function routeAction_ClusterNotFoundResponseCodeToNumber(
 export interface RouteAction_RequestMirrorPolicy {
   cluster: string;
   runtimeFraction?: RuntimeFractionalPercent | undefined;
+  disableShadowHostSuffixAppend: boolean;
   hostRewriteLiteral: string;
 }
 
@@ -2566,7 +2567,7 @@ export const RouteAction: MessageFns<RouteAction, "envoy.config.route.v3.RouteAc
 };
 
 function createBaseRouteAction_RequestMirrorPolicy(): RouteAction_RequestMirrorPolicy {
-  return { cluster: "", hostRewriteLiteral: "" };
+  return { cluster: "", disableShadowHostSuffixAppend: false, hostRewriteLiteral: "" };
 }
 
 export const RouteAction_RequestMirrorPolicy: MessageFns<
@@ -2581,6 +2582,9 @@ export const RouteAction_RequestMirrorPolicy: MessageFns<
     }
     if (message.runtimeFraction !== undefined) {
       RuntimeFractionalPercent.encode(message.runtimeFraction, writer.uint32(26).fork()).join();
+    }
+    if (message.disableShadowHostSuffixAppend !== false) {
+      writer.uint32(48).bool(message.disableShadowHostSuffixAppend);
     }
     if (message.hostRewriteLiteral !== "") {
       writer.uint32(66).string(message.hostRewriteLiteral);
@@ -2617,6 +2621,14 @@ export const RouteAction_RequestMirrorPolicy: MessageFns<
             message.runtimeFraction = RuntimeFractionalPercent.decode(reader, reader.uint32());
             continue;
           }
+          case 6: {
+            if (tag !== 48) {
+              break;
+            }
+
+            message.disableShadowHostSuffixAppend = reader.bool();
+            continue;
+          }
           case 8: {
             if (tag !== 66) {
               break;
@@ -2645,6 +2657,9 @@ export const RouteAction_RequestMirrorPolicy: MessageFns<
     if (message.runtimeFraction !== undefined) {
       obj.runtimeFraction = RuntimeFractionalPercent.toJSON(message.runtimeFraction);
     }
+    if (message.disableShadowHostSuffixAppend !== false) {
+      obj.disableShadowHostSuffixAppend = message.disableShadowHostSuffixAppend;
+    }
     if (message.hostRewriteLiteral !== "") {
       obj.hostRewriteLiteral = message.hostRewriteLiteral;
     }
@@ -2660,6 +2675,7 @@ export const RouteAction_RequestMirrorPolicy: MessageFns<
     message.runtimeFraction = (object.runtimeFraction !== undefined && object.runtimeFraction !== null)
       ? RuntimeFractionalPercent.fromPartial(object.runtimeFraction)
       : undefined;
+    message.disableShadowHostSuffixAppend = object.disableShadowHostSuffixAppend ?? false;
     message.hostRewriteLiteral = object.hostRewriteLiteral ?? "";
     return message;
   },
