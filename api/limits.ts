@@ -255,7 +255,7 @@ export const limits = {
   headerTableBytes: {
     of: ['http2'],
     default: 4096,
-    min: 0,
+    min: 4096,
     max: 65_536,
     description: 'SETTINGS_HEADER_TABLE_SIZE: advertised, and the bound of our own encoder’s table',
     outcome: 'connection: GOAWAY COMPRESSION_ERROR',
