@@ -60,7 +60,7 @@ export class TestMesh {
       expand: host => host,
       detectTimeoutMs: options.detectTimeoutMs ?? 1000,
       connectTimeoutMs: 1000,
-      maxConnections: options.maxConnections ?? 10_000,
+      maxConnections: options.maxConnections ?? path.limits.connections.maxConnections,
     });
     await stack.listen();
     this.#stacks.push(stack);
@@ -91,7 +91,7 @@ export class TestMesh {
       isOwn: () => false,
       detectTimeoutMs: options.detectTimeoutMs ?? 1000,
       connectTimeoutMs: 1000,
-      maxConnections: 10_000,
+      maxConnections: path.limits.connections.maxConnections,
     });
     await stack.listen();
     this.#stacks.push(stack);
