@@ -106,11 +106,14 @@ export function parentFault(parent: Parent, services: Services): ReferenceFault 
       reason: 'ParentNotFound',
       message: `refers to Service ${namespace}/${name}, which does not exist; create it or correct the name`,
     };
-  if (service.kind === 'external-name')
+  // Connections of their clients go to pods, or elsewhere: there is no address that stands for the Service (GEP-1294).
+  if (service.kind !== 'cluster-ip') {
+    const kind = service.kind === 'headless' ? 'without a ClusterIP' : 'of type ExternalName';
     return {
       reason: 'NoMatchingParent',
-      message: `refers to Service ${namespace}/${name} of type ExternalName; attach the route to a Service with a ClusterIP`,
+      message: `refers to Service ${namespace}/${name} ${kind}; attach the route to a Service with a ClusterIP`,
     };
+  }
   if (attachedPorts(parent, service).length > 0) return null;
   const asked = [
     ...(parent.port === 0 ? [] : [`port ${parent.port}`]),

@@ -87,6 +87,8 @@ function attached(
   routes: readonly Route[],
   namespace: string,
 ): Route[] {
+  // No route can be attached to another Service; its status says so (link-route.ts).
+  if (service.kind !== 'cluster-ip') return [];
   return routes.filter(
     route =>
       route.namespace === namespace &&

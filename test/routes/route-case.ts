@@ -65,6 +65,8 @@ export interface Expected {
     readonly method?: string;
     readonly path?: string;
     readonly host?: string;
+    /** Identity that the client's sidecar has proved. */
+    readonly caller?: string;
     readonly fields?: Readonly<Record<string, string | null>>;
   };
   /** Fields of the answer, in the same way. */

@@ -161,6 +161,40 @@ export const backends: readonly RouteCase[] = [
     requests: [{ expect: { version: 'v1' } }],
   },
   {
+    name: 'filter-unknown',
+    // Never skipped: its requests are not what they were meant to be without it.
+    objects: [
+      httpRoute('filter-unknown', [
+        {
+          matches: [{ path: { value: '/filtered' } }],
+          filters: [
+            { type: 'ExtensionRef', extensionRef: { group: 'example.com', kind: 'Filter', name: 'gone' } },
+          ],
+          backendRefs: v1,
+        },
+        { backendRefs: v2 },
+      ]),
+    ],
+    requests: [
+      { path: '/filtered', expect: { failure: 'INVALID_BACKEND' } },
+      { path: '/', expect: { version: 'v2' } },
+    ],
+  },
+  {
+    name: 'expression-unusable',
+    objects: [
+      httpRoute('expression-unusable', [
+        { matches: [{ path: { type: 'RegularExpression', value: '/(?=a)a' } }], backendRefs: v1 },
+      ]),
+    ],
+    status: {
+      'HTTPRoute/expression-unusable': [
+        ['Accepted=False/UnsupportedValue', 'ResolvedRefs=True/ResolvedRefs'],
+      ],
+    },
+    requests: [{ path: '/a', expect: { failure: 'NO_ROUTE' } }],
+  },
+  {
     name: 'first-level',
     // The routes of a backend's own Service are not asked.
     objects: [

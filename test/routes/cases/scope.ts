@@ -15,6 +15,7 @@ import {
   v2,
 } from '../route-case.ts';
 
+const CALLER = `spiffe://cluster.local/ns/${NS}/sa/default`;
 const GOOD = ['Accepted=True/Accepted', 'ResolvedRefs=True/ResolvedRefs'];
 const refused = (reason: string): string[] => [`Accepted=False/${reason}`, 'ResolvedRefs=True/ResolvedRefs'];
 
@@ -68,6 +69,8 @@ export const scope: readonly RouteCase[] = [
       mark('set', {}, 'v2'),
       // Routes are of the Service, not of its pods.
       mark(null, { to: { pod: 'v2' }, port: 8080 }, 'v2'),
+      // They are called with mTLS all the same.
+      { to: { pod: 'v2' }, port: 8080, expect: { version: 'v2', seen: { caller: CALLER } } },
     ],
   },
   {
@@ -266,6 +269,17 @@ export const scope: readonly RouteCase[] = [
     objects: [httpRoute('external-name', [marked('never')])],
     status: { 'HTTPRoute/external-name': [refused('NoMatchingParent')] },
     requests: [],
+  },
+  {
+    name: 'headless',
+    service: { ...onlyV1, clusterIP: 'None' },
+    ports: [{ name: 'http', port: 8080, targetPort: 8080 }],
+    objects: [httpRoute('headless', [marked('never', [backend('v2')])])],
+    status: { 'HTTPRoute/headless': [refused('NoMatchingParent')] },
+    requests: [
+      mark(null, { port: 8080 }, 'v1'),
+      { port: 8080, expect: { version: 'v1', seen: { caller: CALLER } } },
+    ],
   },
   {
     name: 'parent-missing',
