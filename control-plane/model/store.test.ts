@@ -441,3 +441,29 @@ test('a policy changes the Service that it targets and the routes to it, and the
   expect(seen()).toMatchObject({ percents: [none, none, none], reasons: [] });
   expect(store.problems()).toEqual([]);
 });
+
+test('a policy that comes and loses its Service is told so, though no traffic changes', () => {
+  const { clock, store, states, sync } = start();
+  const policy = (name: string): PolicyRecord => ({
+    namespace: 'shop',
+    name,
+    uid: name,
+    generation: 1,
+    created: 1,
+    targets: ['web'],
+    budget: null,
+    session: null,
+    invalid: '',
+  });
+  store.put('Service', 'shop/web', service('web'), [], '');
+  store.put('XBackendTrafficPolicy', 'shop/a', policy('a'), [], '');
+  sync();
+  store.put('XBackendTrafficPolicy', 'shop/b', policy('b'), [], '');
+  clock.advance(10);
+  expect(states).toHaveLength(1);
+  const [loser] = states[0].mesh.policies.get('XBackendTrafficPolicy/shop/b')?.targets ?? [];
+  expect(loser.reason).toBe('Conflicted');
+  store.put('XBackendTrafficPolicy', 'shop/b', policy('b'), [], '');
+  clock.advance(10);
+  expect(states).toHaveLength(1);
+});

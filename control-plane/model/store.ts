@@ -172,8 +172,10 @@ export class RecordStore implements MeshStore, RecordWriter {
 
   #deliver(): void {
     const change = this.#linker.link();
-    const first = this.#current === null;
-    if (!first && change.services.size + change.workloads.size + change.routed.size === 0) return;
+    const policies = this.#linker.policies.snapshot();
+    // A policy that has lost its Service to another changes no traffic, and is told so all the same.
+    const same = this.#current?.policies === policies;
+    if (same && change.services.size + change.workloads.size + change.routed.size === 0) return;
     const { trustDomain, clusterDomain, defaultMtls, connectTimeoutMs } = this.#options;
     const mesh: Mesh = {
       version: (this.#current?.version ?? 0) + 1,
@@ -185,7 +187,7 @@ export class RecordStore implements MeshStore, RecordWriter {
       endpoints: this.#linker.endpoints.snapshot(),
       workloads: this.#linker.workloads.snapshot(),
       routes: this.#linker.routes.snapshot(),
-      policies: this.#linker.policies.snapshot(),
+      policies,
     };
     this.#current = mesh;
     for (const listener of this.#listeners) listener(mesh, change);
