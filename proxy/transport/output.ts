@@ -64,8 +64,8 @@ export class FlushQueue {
   }
 }
 
-/** Two reads of 64 KiB: so one read and what frames it never makes the output look full. */
-const HIGH_WATER = 131_072;
+/** One read and what frames it: so that alone never makes the output look full. */
+const HIGH_WATER = 147_456;
 /**
  * So many bytes leave before the turn ends: there is nothing to gain by waiting for more, the space they are in is still in
  * the processor's cache, and it can be used again for the next connection of the turn.

@@ -1,5 +1,8 @@
-/** As much as one read takes at most. */
-const READ_BYTES = 65_536;
+/**
+ * As much as one read takes at most. Peers write 64 KiB at a time: a buffer that such a read filled would be read into once
+ * more, in vain (libuv: uv__read).
+ */
+const READ_BYTES = 131_072;
 
 /**
  * The buffer that all connections of a process read into. A read is handed on before the next one begins, and whoever
