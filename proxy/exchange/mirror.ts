@@ -36,7 +36,8 @@ class MirrorCopy implements ResponseReceiver, ConnectionWaiter {
   #endpoint: Endpoint | null = null;
   #stream: ClientStream | null = null;
   #status = 0;
-  #startedAt = 0;
+  /** Clock time at which the request is sent, as in an attempt. */
+  #sentAt = 0;
   #latencyMs = -1;
 
   constructor(exchange: Exchange, cluster: Cluster) {
@@ -51,8 +52,7 @@ class MirrorCopy implements ResponseReceiver, ConnectionWaiter {
 
   start(): void {
     const { clock, random, connections } = this.#context;
-    this.#startedAt = clock.now();
-    const endpoint = this.#cluster.pick([], random, this.#startedAt);
+    const endpoint = this.#cluster.pick([], random, clock.now());
     if (endpoint === null) return;
     this.#endpoint = endpoint;
     beginAttempt(endpoint);
@@ -65,6 +65,7 @@ class MirrorCopy implements ResponseReceiver, ConnectionWaiter {
 
   onConnection(pooled: PooledConnection): void {
     pooled.requests++;
+    this.#sentAt = this.#context.clock.now();
     const end = this.#body === null && this.#trailers === null;
     this.#stream = pooled.connection.open(this.#head, end, this);
     if (this.#body !== null) this.#body.replay(this.#stream, true, this.#trailers);
@@ -79,7 +80,7 @@ class MirrorCopy implements ResponseReceiver, ConnectionWaiter {
 
   onResponse(head: ResponseHead, end: boolean): void {
     this.#status = head.status;
-    this.#latencyMs = this.#context.clock.now() - this.#startedAt;
+    this.#latencyMs = this.#context.clock.now() - this.#sentAt;
     if (end) this.#answered();
   }
 

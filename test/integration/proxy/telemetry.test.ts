@@ -2,7 +2,16 @@ import { connect } from 'node:net';
 import { expect, test } from 'vitest';
 import type { EdgeSeries } from '../../../proxy/telemetry/edge-series.ts';
 import { call, eventually, httpApp, onEnd, TcpClient, tcpApp } from './apps.ts';
-import { CLIENT_ID, cluster, endpoint, forward, SERVER_ID, type Sidecar, testMesh } from './mesh.ts';
+import {
+  CLIENT_ID,
+  cluster,
+  endpoint,
+  forward,
+  SERVER_ID,
+  type Sidecar,
+  type TestMesh,
+  testMesh,
+} from './mesh.ts';
 
 function edges({ metrics }: Pick<Sidecar, 'metrics'>): EdgeSeries[] {
   return metrics.edges().filter(edge => edge.cells.length > 0 || edge.tcpOpened > 0);
@@ -69,18 +78,35 @@ test('bytes of a connection are counted on both sides', async () => {
   }
 });
 
-test('what opening a connection takes is not counted as latency of the endpoint', async () => {
-  const mesh = testMesh();
+/** A server with which the handshake takes five minutes, by the clock of the proxies. */
+async function slowToConnect(mesh: TestMesh): Promise<number> {
   const { port } = await mesh.server(await httpApp((_req, res) => res.end()));
-  // The handshake takes five minutes, by the clock of the proxies.
-  const slow = await tcpApp(socket => {
+  return tcpApp(socket => {
     mesh.ahead = 300_000;
     const server = connect(port, '127.0.0.1');
     socket.pipe(server).pipe(socket);
     onEnd(() => server.destroy());
   });
+}
+
+test('what opening a connection takes is not counted as latency of the endpoint', async () => {
+  const mesh = testMesh();
+  const slow = await slowToConnect(mesh);
   const orders = cluster('orders', [endpoint(slow, { identity: SERVER_ID })], { connectTimeoutMs: 600_000 });
   const client = await mesh.orders([orders]);
   expect((await call(client.port)).status).toBe(200);
   expect(orders.endpoints[0].latencyMs).toBeLessThan(300_000);
+});
+
+test('what opening a connection takes is not counted as latency of a mirror', async () => {
+  const mesh = testMesh();
+  const slow = await slowToConnect(mesh);
+  const orders = cluster('orders', [endpoint(await httpApp((_req, res) => res.end()))]);
+  const shadow = cluster('shadow', [endpoint(slow, { identity: SERVER_ID })], { connectTimeoutMs: 600_000 });
+  const client = await mesh.orders([orders, shadow], {
+    routes: [forward(['orders'], { mirrors: [{ cluster: 'shadow', fraction: 1 }] })],
+  });
+  expect((await call(client.port)).status).toBe(200);
+  await eventually(() => shadow.endpoints[0].latencyMs > 0);
+  expect(shadow.endpoints[0].latencyMs).toBeLessThan(300_000);
 });
