@@ -1,6 +1,14 @@
 /** The kubelet's probes, and plaintext from outside of the mesh, under strict and permissive mTLS. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { apply, exec, get as getObject, kubectl, tryKubectl, waitFor } from './harness/kubectl.ts';
+import {
+  apply,
+  eventually,
+  exec,
+  get as getObject,
+  kubectl,
+  tryKubectl,
+  waitFor,
+} from './harness/kubectl.ts';
 import { deleteNamespaces, disabled, enabled, freshNamespaces, namespace } from './harness/scenario.ts';
 import { call, get } from './mesh/client.ts';
 import { clientPod, service, testPod } from './mesh/workloads.ts';
@@ -96,8 +104,12 @@ describe('plaintext from a pod outside of the mesh', () => {
     const { statuses, errors } = await get(NS, 'outsider', `http://${await addressOf('http')}:8080/`);
     expect(statuses).toEqual({ 403: 1 });
     expect(Object.keys(errors)).toEqual([expect.stringMatching(/^MTLS_REQUIRED; /)]);
-    const throughService = await get(NS, 'outsider', `http://http.${NS}/`);
-    expect(throughService.statuses).toEqual({ 403: 1 });
+    // The pod has just been restarted: kube-proxy learns of its endpoint a moment after the kubelet says Ready.
+    const throughService = await eventually('the endpoint in kube-proxy', async () => {
+      const { statuses } = await get(NS, 'outsider', `http://http.${NS}/`);
+      return Object.keys(statuses).some(status => status.includes('ECONNREFUSED')) ? null : statuses;
+    });
+    expect(throughService).toEqual({ 403: 1 });
   });
 
   test('of an opaque protocol is closed under strict mTLS, without a byte of the application', async () => {
