@@ -25,6 +25,8 @@ const routes = ['httproutes', 'grpcroutes'] as const;
 
 const controlPlaneCluster: readonly Rule[] = [
   { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'services'], verbs: read },
+  // Which policies affect a Service (GEP-713).
+  { apiGroups: [''], resources: ['services/status'], verbs: ['update'] },
   { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
   { apiGroups: ['gateway.networking.k8s.io'], resources: routes, verbs: read },
   {

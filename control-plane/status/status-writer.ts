@@ -1,6 +1,6 @@
 /**
- * Writes the status of routes and policies, on the leader only. What changes is told when it is in force, so that whoever
- * reads that a route is accepted finds its rules applied. It looks at all objects when it begins to lead and now and then
+ * Writes the status of routes, policies and the Services that these affect, on the leader only. What changes is told when it
+ * is in force, so that whoever reads that a route is accepted finds its rules applied. It looks at all objects when it begins to lead and now and then
  * after that, and in between at those that changed in the mesh. What is right already is not written, so that a steady cluster
  * sees no write. One object at a time, at a limited rate; one that fails does not hold up the others.
  */
@@ -8,31 +8,19 @@ import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { Mesh, MeshStore, Policy, Route } from '../model/model.ts';
+import type { Mesh, MeshStore } from '../model/model.ts';
 import { kindDefinitions } from '../sources/convert/convert.ts';
 import { collectionPath } from '../sources/kubernetes/collection-path.ts';
 import { timestamp } from './condition.ts';
-import { type AncestorStatus, mergeAncestors, wantedAncestors } from './policy-status.ts';
-import { mergeParents, type ParentStatus, wantedParents } from './route-status.ts';
-
-const kinds = ['HTTPRoute', 'GRPCRoute', 'XBackendTrafficPolicy'] as const;
-type StatusKind = (typeof kinds)[number];
-
-/** Of an object that has one: of a route `parents`, of a policy `ancestors`. */
-interface Status {
-  readonly parents?: readonly ParentStatus[];
-  readonly ancestors?: readonly AncestorStatus[];
-}
-
-interface StatusObject {
-  readonly metadata: {
-    readonly namespace: string;
-    readonly name: string;
-    readonly uid: string;
-    readonly generation: number;
-  };
-  readonly status?: Status;
-}
+import {
+  type Status,
+  type StatusKind,
+  type StatusObject,
+  statusKindOf,
+  statusKinds,
+  statusToWrite,
+} from './object-status.ts';
+import { affectedServices } from './service-status.ts';
 
 interface ObjectList {
   readonly metadata: { readonly continue?: string };
@@ -57,6 +45,11 @@ export interface StatusWriterOptions {
   readonly recheckMs?: number;
 }
 
+/** What status follows from, by object. */
+interface Seen extends Pick<Mesh, 'routes' | 'policies'> {
+  readonly affected: ReadonlyMap<string, string>;
+}
+
 /** Objects of one page of a list. */
 const PAGE = 500;
 
@@ -71,7 +64,7 @@ export class StatusWriter {
   readonly #retries = new Map<string, { backoff: Backoff; cancel: () => void }>();
   readonly #lookBackoff: Backoff;
   /** The mesh that was looked at last; null: everything is to be looked at. */
-  #seen: Pick<Mesh, 'routes' | 'policies'> | null = null;
+  #seen: Seen | null = null;
   /** Collections as the API server serves them at the moment. */
   #paths = new Map<StatusKind, string>();
   /** When the next object may be looked at, if there had been no burst. */
@@ -117,13 +110,15 @@ export class StatusWriter {
   }
 
   /** Records are the same object as long as nothing about them changes. */
-  #noteChanges({ routes, policies }: Mesh): void {
+  #noteChanges(mesh: Mesh): void {
     if (this.#seen !== null) {
+      const seen = seenIn(mesh);
       const changed = [
-        ...changedBetween(this.#seen.routes, routes),
-        ...changedBetween(this.#seen.policies, policies),
+        ...changedBetween(this.#seen.routes, seen.routes),
+        ...changedBetween(this.#seen.policies, seen.policies),
+        ...changedBetween(this.#seen.affected, seen.affected),
       ];
-      this.#seen = { routes, policies };
+      this.#seen = seen;
       if (changed.length > 0) void this.#addWhenInForce(changed);
     }
     this.#wake();
@@ -146,7 +141,7 @@ export class StatusWriter {
 
   #add(id: string): void {
     this.#retries.get(id)?.cancel();
-    if (kindOf(id) !== undefined) this.#queue.add(id);
+    if (statusKindOf(id) !== undefined) this.#queue.add(id);
   }
 
   #wake(ms = 0): void {
@@ -188,11 +183,11 @@ export class StatusWriter {
   async #lookAtAll(): Promise<number> {
     const { store, log } = this.#options;
     // Before the lists: what changes while they are read is noted.
-    this.#seen = store.current;
+    this.#seen = store.current === null ? null : seenIn(store.current);
     this.#paths = new Map();
     await this.#options.whenInForce();
     try {
-      for (const kind of kinds)
+      for (const kind of statusKinds)
         for (const object of await this.#list(kind)) {
           const id = `${kind}/${object.metadata.namespace}/${object.metadata.name}`;
           if (this.#merge(id, object) !== null) this.#add(id);
@@ -223,26 +218,11 @@ export class StatusWriter {
   }
 
   /** The part of its status that the object should have; null if nothing is to be written. */
-  #merge(id: string, { metadata, status }: StatusObject): Status | null {
+  #merge(id: string, object: StatusObject): Status | null {
     const { store, clock, controllerName } = this.#options;
-    const { namespace, uid, generation } = metadata;
-    if (this.#unapplied.has(id)) return null;
-    const now = timestamp(clock.unix());
-    const isKnown = (held: Route | Policy | undefined): boolean =>
-      // The mesh may not know this version yet, or has rejected it and holds the one before.
-      held === undefined || (held.uid === uid && held.generation === generation);
-    if (kindOf(id) === 'XBackendTrafficPolicy') {
-      const policy = store.current?.policies.get(id);
-      if (!isKnown(policy)) return null;
-      const wanted = policy === undefined ? [] : wantedAncestors(policy);
-      const ancestors = mergeAncestors(status?.ancestors ?? [], wanted, namespace, controllerName, now);
-      return ancestors === null ? null : { ancestors };
-    }
-    const route = store.current?.routes.get(id);
-    if (!isKnown(route)) return null;
-    const wanted = route === undefined ? [] : wantedParents(route);
-    const parents = mergeParents(status?.parents ?? [], wanted, namespace, controllerName, now);
-    return parents === null ? null : { parents };
+    const kind = statusKindOf(id);
+    if (kind === undefined || store.current === null || this.#unapplied.has(id)) return null;
+    return statusToWrite(kind, object, store.current, controllerName, timestamp(clock.unix()));
   }
 
   async #lookAt(id: string): Promise<void> {
@@ -286,14 +266,14 @@ export class StatusWriter {
   }
 }
 
+function seenIn(mesh: Mesh): Seen {
+  return { routes: mesh.routes, policies: mesh.policies, affected: affectedServices(mesh) };
+}
+
 function changedBetween<T>(before: ReadonlyMap<string, T>, after: ReadonlyMap<string, T>): string[] {
   if (before === after) return [];
   const changed = [...after].flatMap(([id, record]) => (before.get(id) === record ? [] : [id]));
   return [...changed, ...[...before.keys()].filter(id => !after.has(id))];
-}
-
-function kindOf(id: string): StatusKind | undefined {
-  return kinds.find(kind => id.startsWith(`${kind}/`));
 }
 
 /** What goes while it is looked at has no status. */

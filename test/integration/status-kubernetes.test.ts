@@ -26,7 +26,7 @@ const onCluster = test.skipIf(KUBECONFIG === '');
 const log = createLogger('test', process.env.TULLE_TEST_LOG ?? 'silent');
 const namespace = `tulle-status-${randomBytes(3).toString('hex')}`;
 /** An installed mesh may write status at the same time: these entries are not its own. */
-const controllerName = `tulle.dev/${namespace}`;
+const controllerName = `${namespace}.tulle.dev/control-plane`;
 const routes = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes`;
 const policies = `/apis/gateway.networking.x-k8s.io/v1alpha1/namespaces/${namespace}/xbackendtrafficpolicies`;
 const services = `/api/v1/namespaces/${namespace}/services`;
@@ -375,7 +375,7 @@ onCluster(
 onCluster('policies say at each Service what has become of them', async context => {
   context.skip(!(await served(policies)), 'the cluster has no CRD of XBackendTrafficPolicy');
   const store = await follow();
-  const { writes } = write(store);
+  const { writes, lists } = write(store, { recheckMs: 200 });
   const policy = (name: string, ...targets: string[]): object => ({
     apiVersion: 'gateway.networking.x-k8s.io/v1alpha1',
     kind: 'XBackendTrafficPolicy',
@@ -394,18 +394,40 @@ onCluster('policies say at each Service what has become of them', async context 
             `${ancestorRef.name} ${type}=${status}/${reason}@${observedGeneration}`,
         ),
       );
+  interface ServiceObject {
+    status: { conditions?: Condition[] };
+  }
+  const affected = async (): Promise<string[]> =>
+    ((await api.get<ServiceObject>(`${services}/web`)).status.conditions ?? []).map(
+      ({ type, message }) => `${type}: ${message}`,
+    );
+  const foreign = { type: 'example.com/Seen', status: 'True', reason: 'Seen', message: '' };
+  await api.patch(`${services}/web/status`, 'application/merge-patch+json', {
+    status: { conditions: [{ ...foreign, lastTransitionTime: '2026-01-01T00:00:00Z' }] },
+  });
+  const seen = 'example.com/Seen: ';
+  const affectedBy = (name: string): string[] => [
+    seen,
+    `${namespace}.tulle.dev/XBackendTrafficPolicyAffected: Affected by XBackendTrafficPolicy ${namespace}/${name}`,
+  ];
   await api.create(policies, policy('p', 'web', 'gone'));
   const found = ['web Accepted=True/Accepted@1', 'gone Accepted=False/TargetNotFound@1'];
   await expect.poll(() => outcome('p'), wait).toEqual(found);
+  await expect.poll(affected, wait).toEqual(affectedBy('p'));
   expect(store.current?.services.get(`${namespace}/web`)?.policy?.budget?.percent).toBe(20);
   // By name, as both may be of the same second.
   await api.create(policies, policy('q', 'web'));
   await expect.poll(() => outcome('q'), wait).toEqual(['web Accepted=False/Conflicted@1']);
   await api.delete(`${policies}/p`);
   await expect.poll(() => outcome('q'), wait).toEqual(['web Accepted=True/Accepted@1']);
+  await expect.poll(affected, wait).toEqual(affectedBy('q'));
+  // A steady cluster sees no write.
+  const looked = lists();
+  await expect.poll(lists, wait).toBeGreaterThan(looked + 3);
   await api.delete(`${policies}/q`);
-  await until(store, mesh => mesh.services.get(`${namespace}/web`)?.policy === null);
-  expect(writes.length).toBe(3);
+  await expect.poll(affected, wait).toEqual([seen]);
+  expect(writes.filter(path => path.endsWith('/web/status'))).toHaveLength(3);
+  expect(writes).toHaveLength(6);
 });
 
 onCluster('replicas together: one leads and writes; when it stops, the other goes on', async context => {
