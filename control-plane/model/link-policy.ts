@@ -1,6 +1,8 @@
 /** Which policy a Service has, and what a policy has become at each of its targets (GEP-713, conflict resolution). */
+import type { Services } from './link-route.ts';
 import { type Key, key, type Policy, type TrafficPolicy } from './model.ts';
 import type { PolicyRecord } from './records.ts';
+import { affinityProblem, meetsAffinity } from './session-affinity.ts';
 
 /** Older first, then by name: the first of several owners is the one that counts. */
 export function precedes(
@@ -26,20 +28,22 @@ export function linkTrafficPolicy(winner: PolicyRecord | undefined): TrafficPoli
   return { origin: `XBackendTrafficPolicy/${key(namespace, name)}`, uid, budget, session };
 }
 
-/** `exists`: the Service is there. `policiesOf`: all policies that target it. */
+/** `policiesOf`: all policies that target a Service and can be in force there. */
 export function linkPolicy(
   policy: PolicyRecord,
-  exists: (service: Key) => boolean,
+  services: Services,
   policiesOf: (service: Key) => Iterable<PolicyRecord>,
 ): Policy {
   const { namespace, name, uid, generation } = policy;
   const targets = policy.targets.map((service): Policy['targets'][number] => {
     const id = key(namespace, service);
-    if (!exists(id)) {
+    const found = services(id);
+    if (found === undefined) {
       const message = `spec.targetRefs names Service ${id}, which does not exist; create it or correct the name`;
       return { service, reason: 'TargetNotFound', message };
     }
     if (policy.invalid !== '') return { service, reason: 'Invalid', message: policy.invalid };
+    if (meetsAffinity(policy, found)) return { service, reason: 'Invalid', message: affinityProblem(id) };
     const winner = winnerOf(policiesOf(id));
     if (winner === policy || winner === undefined)
       return { service, reason: 'Accepted', message: `The policy is in force at Service ${id}` };
@@ -49,9 +53,9 @@ export function linkPolicy(
   return { kind: 'XBackendTrafficPolicy', namespace, name, uid, generation, targets };
 }
 
-/** What is wrong at targets, without what the object's own problems say. */
-export function policyProblems({ targets }: Policy): string[] {
+/** What is wrong at targets, without `invalid`, which the object's own problems say. */
+export function policyProblems({ targets }: Policy, invalid: string): string[] {
   return targets.flatMap(({ reason, message }) =>
-    reason === 'TargetNotFound' || reason === 'Conflicted' ? [message] : [],
+    reason === 'Accepted' || message === invalid ? [] : [message],
   );
 }

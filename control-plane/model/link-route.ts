@@ -9,6 +9,7 @@ import {
   type RouteFault,
   type Service,
 } from './model.ts';
+import { affinityFaults } from './session-affinity.ts';
 
 export interface LinkedRoute {
   /** Under which keys of `Mesh.routes`; a TrafficSplit has one route for each port of its Service. */
@@ -193,8 +194,10 @@ export function linkRoute(
     for (const fault of found) faults.push({ ...fault, rule: index, parent: null });
     return { ...rule, action };
   });
+  const rejections = affinityFaults(route, services);
+  for (const fault of rejections) faults.push({ ...fault, rule: null, parent: null });
   // Rules without a valid match are kept until here for the numbers of those after them.
-  const matching = rules.filter(rule => rule.matches.length > 0);
+  const matching = rejections.length > 0 ? [] : rules.filter(rule => rule.matches.length > 0);
   const problems = faults.map(fault => fault.message);
   const linked = {
     ...route,

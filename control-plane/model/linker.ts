@@ -19,6 +19,7 @@ import {
   recordKinds,
   type SplitRecord,
 } from './records.ts';
+import { meetsAffinity } from './session-affinity.ts';
 
 type RouteKind = 'HTTPRoute' | 'GRPCRoute' | 'TrafficSplit';
 
@@ -254,10 +255,12 @@ export class Linker {
     this.#setProblems(id, after?.problems ?? []);
   }
 
+  /** Those that target a Service and can be in force there. */
   *#policiesOf(service: Key): Generator<PolicyRecord> {
+    const at = this.#records.Service.get(service);
     for (const key of this.#policiesOfService.get(service)) {
       const policy = this.#records.XBackendTrafficPolicy.get(key);
-      if (policy !== undefined) yield policy;
+      if (policy !== undefined && !meetsAffinity(policy, at)) yield policy;
     }
   }
 
@@ -269,11 +272,14 @@ export class Linker {
       this.#setProblems(id, []);
       return;
     }
-    const exists = (service: Key): boolean => this.services.has(service);
-    const after = linkPolicy(record, exists, service => this.#policiesOf(service));
+    const after = linkPolicy(
+      record,
+      service => this.services.get(service),
+      service => this.#policiesOf(service),
+    );
     if (isDeepStrictEqual(this.policies.get(id), after)) return;
     this.policies.set(id, after);
-    this.#setProblems(id, policyProblems(after));
+    this.#setProblems(id, policyProblems(after, record.invalid));
   }
 
   #computeRoute(id: string): LinkedRoute | undefined {

@@ -50,6 +50,8 @@ export interface Service {
   readonly ports: readonly ServicePort[];
   /** Prefer endpoints of the client's zone. */
   readonly preferClose: boolean;
+  /** Asks that the connections of a client go to one endpoint (`sessionAffinity: ClientIP`), which the mesh does not do. */
+  readonly clientAffinity: boolean;
   /** ExternalName target, else ''. */
   readonly externalName: string;
   /** The policy that has won it, if any targets it. */

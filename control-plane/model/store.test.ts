@@ -39,6 +39,7 @@ function service(name: string, port = 80): Service {
     addresses: ['10.0.0.1'],
     ports: [{ port, name: 'p', targetPort: 8080, protocol: 'detect' }],
     preferClose: false,
+    clientAffinity: false,
     externalName: '',
     policy: null,
   };

@@ -157,6 +157,7 @@ const serviceOf: fc.Arbitrary<Service> = fc
     protocol: fc.constantFrom('http', 'opaque', 'detect', 'grpc'),
     address: fc.constantFrom('10.0.0.1', '10.0.0.2', '10.1.0.1'),
     preferClose: fc.boolean(),
+    clientAffinity: fc.boolean(),
     kind: fc.constantFrom('cluster-ip', 'headless', 'external-name'),
   })
   .map(({ name, protocol, address, preferClose, kind }) =>

@@ -73,6 +73,28 @@ test('of several policies the oldest wins, then the first by name, whole', () =>
   ]);
 });
 
+test('sessions are refused at a Service with an affinity of its own, and the next policy is in force there', () => {
+  const sticky = `
+apiVersion: v1
+kind: Service
+metadata: {name: sticky, namespace: shop}
+spec: {clusterIP: 10.0.0.9, sessionAffinity: ClientIP, ports: [{port: 80}]}
+---`;
+  const all = [
+    sticky,
+    policy('sessions', ['sticky', 'one'], ', sessionPersistence: {}', '2026-01-01'),
+    policy('budget', ['sticky'], ', retryConstraint: {}'),
+  ];
+  expect(outcome('sessions', ...all).status).toEqual([
+    'sticky Accepted=False/Invalid: spec.sessionPersistence meets Service shop/sticky, whose sessionAffinity is "ClientIP"; set sessionAffinity of the Service to None, or leave sessionPersistence out',
+    'one Accepted=True/Accepted: The policy is in force at Service shop/one',
+  ]);
+  expect(outcome('budget', ...all)).toMatchObject({
+    status: ['sticky Accepted=True/Accepted: The policy is in force at Service shop/sticky'],
+    problems: [expect.stringContaining('spec.sessionAffinity is "ClientIP"'), expect.anything()],
+  });
+});
+
 test('what targets no Service is said, and has no entry', () => {
   const other = policy('p', ['one']).replace('kind: Service, name: one', 'kind: ServiceImport, name: one');
   expect(outcome('p', other)).toEqual({

@@ -13,6 +13,11 @@ kind: Service
 metadata: {name: outside, namespace: shop}
 spec: {type: ExternalName, externalName: x.example}
 ---
+apiVersion: v1
+kind: Service
+metadata: {name: sticky, namespace: shop}
+spec: {clusterIP: 10.0.0.3, sessionAffinity: ClientIP, ports: [{port: 80}]}
+---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GRPCRoute
 metadata: {name: calls, namespace: grpc}
@@ -131,6 +136,24 @@ test.each<[string, string, string, unknown[]]>([
         resolved,
       ],
     ],
+  ],
+  [
+    'sessions at a backend with an affinity of its own; without them the affinity does not matter',
+    web,
+    '[{backendRefs: [{name: sticky, port: 80}]}, {sessionPersistence: {}, backendRefs: [{name: sticky, port: 80}]}]',
+    [
+      [
+        ref(),
+        'Accepted=False/UnsupportedValue: spec.rules[1].sessionPersistence meets Service shop/sticky, whose sessionAffinity is "ClientIP"; set sessionAffinity of the Service to None, or leave sessionPersistence out',
+        resolved,
+      ],
+    ],
+  ],
+  [
+    'an affinity without sessions',
+    '{group: "", kind: Service, name: sticky}',
+    '[{backendRefs: [{name: sticky, port: 80}]}]',
+    [[ref({ name: 'sticky' }), accepted, resolved]],
   ],
 ])('%s', (_, parents, rules, expected) => {
   expect(status(parents, rules)).toEqual(expected);

@@ -52,6 +52,7 @@ export function service(name: string, fields: Partial<Service> = {}): Service {
     addresses: [],
     ports: [port(80)],
     preferClose: false,
+    clientAffinity: false,
     externalName: '',
     policy: null,
     ...fields,

@@ -72,6 +72,7 @@ status: {loadBalancer: {ingress: [{ip: 203.0.113.1}]}}`);
     kind: 'cluster-ip',
     addresses: ['10.0.0.9', 'fd00::9', '192.0.2.1', '203.0.113.1'],
     preferClose: true,
+    clientAffinity: false,
     externalName: '',
     policy: null,
     ports: [

@@ -33,6 +33,13 @@ export function convertService({ metadata, fields: object }: KubernetesObject): 
   if (type === null || ports === null) return { record: null, problems: problems.list };
 
   const headless = spec.clusterIP === 'None';
+  const clientAffinity = spec.sessionAffinity === 'ClientIP';
+  if (clientAffinity)
+    problems.add(
+      'spec.sessionAffinity',
+      'ClientIP',
+      'use sessionPersistence of a route or of an XBackendTrafficPolicy: sidecars choose endpoints without it',
+    );
   return {
     record: {
       namespace: metadata.namespace,
@@ -44,6 +51,7 @@ export function convertService({ metadata, fields: object }: KubernetesObject): 
       preferClose:
         NEAR.includes(spec.trafficDistribution) ||
         metadata.annotations['service.kubernetes.io/topology-mode']?.toLowerCase() === 'auto',
+      clientAffinity,
       externalName:
         type === 'ExternalName' ? (text(spec.externalName, 'spec.externalName', problems) ?? '') : '',
       policy: null,

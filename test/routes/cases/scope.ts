@@ -6,6 +6,7 @@ import {
   exact,
   httpRoute,
   NS,
+  notFound,
   parentOf,
   prefix,
   type RouteCase,
@@ -261,6 +262,14 @@ export const scope: readonly RouteCase[] = [
     service: onlyV1,
     objects: [httpRoute('target-by-name', [marked('set', [backend('target-by-name')])])],
     requests: [mark('set', {}, 'v1')],
+  },
+  {
+    name: 'session-affinity',
+    // A route with sessions is rejected beside it (GEP-1619).
+    service: { sessionAffinity: 'ClientIP' },
+    objects: [httpRoute('session-affinity', [{ sessionPersistence: {}, backendRefs: v1 }])],
+    status: { 'HTTPRoute/session-affinity': [refused('UnsupportedValue')] },
+    requests: [notFound('/')],
   },
   {
     name: 'external-name',
