@@ -2,7 +2,7 @@
  * The application of cluster tests: one process that serves what a mesh must carry. It tells what it received, and
  * misbehaves on request. Nothing in it helps a mesh: at SIGTERM it finishes what it has begun and ends.
  *
- *   8080 HTTP/1.1, WebSocket echo on /ws, Prometheus on /metrics
+ *   8080 and 8082 HTTP/1.1, WebSocket echo on /ws, Prometheus on /metrics
  *   8081 HTTP/2 without TLS                    9000 gRPC (echo, and grpc.health.v1)
  *   6000, 6001, 3306 TCP that speaks first, then echoes
  */
@@ -173,7 +173,7 @@ export class Application {
 
 export function serve(): void {
   const application = new Application(process.env.HOSTNAME ?? '', process.env.VERSION ?? '');
-  const http1 = application.http1().listen(8080);
+  const http1 = [8080, 8082].map(port => application.http1().listen(port));
   const http2 = application.http2().listen(8081);
   const grpc = application.grpc();
   application.listenTcp();
@@ -183,7 +183,7 @@ export function serve(): void {
   process.on('SIGTERM', () => {
     http2.close();
     const ended = [
-      new Promise(resolve => http1.close(resolve)),
+      ...http1.map(server => new Promise(resolve => server.close(resolve))),
       new Promise<void>(resolve => grpc.tryShutdown(() => resolve())),
     ];
     void Promise.all(ended).then(() => process.exit(0));

@@ -77,6 +77,7 @@ describe.skipIf(skipped !== null)('on a cluster', () => {
     await freshNamespaces(...namespaces);
     await apply(...workloads(testImage), ...objectsOf(cases));
     for (const version of ['v1', 'v2'] as const) await rolledOut(version, NS, 120);
+    await kubectl('rollout', 'status', '-n', NS, 'statefulset/stateful', '--timeout=120s');
     await kubectl('scale', '-n', NS, `deployment/${CLIENT}`, `--replicas=${CLIENTS}`);
     for (const namespace of [NS, CONSUMER]) {
       await rolledOut(CLIENT, namespace, 120);

@@ -4,6 +4,7 @@ import { limits } from './cases/limits.ts';
 import { matching } from './cases/matching.ts';
 import { redirects } from './cases/redirects.ts';
 import { scope } from './cases/scope.ts';
+import { services } from './cases/services.ts';
 import type { RouteCase } from './route-case.ts';
 
 /** Every case, for whoever can carry one out: a folder with sidecars of its own, a cluster. */
@@ -13,5 +14,6 @@ export const cases: readonly RouteCase[] = [
   ...edited,
   ...backends,
   ...scope,
+  ...services,
   ...limits,
 ];

@@ -20,7 +20,7 @@ import type { KubernetesObject } from '../cluster/harness/kubectl.ts';
 import { cases } from './cases.ts';
 import { judge, requestOf, statusesOf, written } from './judge.ts';
 import { applicationPorts, CLIENT, namespaces, objectsOf, workloads } from './manifests.ts';
-import { CONSUMER, NS, type RouteCase, type Version } from './route-case.ts';
+import { CONSUMER, NS, type RouteCase, type Step, type Version } from './route-case.ts';
 
 /** Applications listen beside their sidecar's port, on the same address. */
 const OFFSET = 10_000;
@@ -82,6 +82,7 @@ beforeAll(async () => {
   for (const version of ['v1', 'v2'] as const) {
     const application = new Application(version, version);
     await listen(application.http1(), addressOf(version), applicationPorts.http + OFFSET);
+    await listen(application.http1(), addressOf(version), applicationPorts.other + OFFSET);
     await listen(application.http2(), addressOf(version), applicationPorts.http2 + OFFSET);
   }
   const late = manifests(cases.flatMap(({ late }) => late?.(addressOf) ?? []));
@@ -95,9 +96,11 @@ afterAll(async () => {
   rmSync(directory, { recursive: true, force: true });
 });
 
+const here = ({ requests }: RouteCase): Step[] => requests.filter(({ on }) => on !== 'cluster');
+
 describe('requests', () => {
-  test.each(cases.filter(({ requests }) => requests.length > 0))('$name', async (of: RouteCase) => {
-    for (const step of of.requests) {
+  test.each(cases.filter(of => here(of).length > 0))('$name', async (of: RouteCase) => {
+    for (const step of here(of)) {
       const request = requestOf(of, step, addressOf);
       const from = step.from === 'consumer' ? CONSUMER : NS;
       const [outcome] = await send([request], through(from));

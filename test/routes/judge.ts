@@ -22,9 +22,12 @@ const TOLERANCE = 0.08;
 /** What is wrong, a sentence each. */
 export function judge(step: Step, { answer, tally }: RawOutcome): string[] {
   const { expect: expected, count = 1, protocol = 'http1' } = step;
+  const isMixed = expected.shares !== undefined || expected.each !== undefined;
   const wrong = expected.shares === undefined ? [] : judgeShares(expected.shares, tally, count);
+  if (expected.each !== undefined)
+    note(wrong, 'outcomes', expected.each.toSorted().join(), Object.keys(tally).toSorted().join());
   if (answer === null) return [...wrong, `no answer: ${JSON.stringify(tally)}`];
-  if (expected.shares === undefined && count > 1 && Object.keys(tally).length > 1)
+  if (!isMixed && count > 1 && Object.keys(tally).length > 1)
     wrong.push(`answers differ: ${JSON.stringify(tally)}`);
   const isGrpc = protocol === 'grpc';
   const wanted = fieldsOf(expected, isGrpc);

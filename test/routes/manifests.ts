@@ -9,8 +9,8 @@ export const namespaces: readonly KubernetesObject[] = [NS, CONSUMER].map(name =
   metadata: { name, annotations: enabled },
 }));
 
-/** HTTP/1.1, then HTTP/2 and gRPC (test/apps/server.ts). */
-export const applicationPorts = { http: 8080, http2: 8081 } as const;
+/** HTTP/1.1, HTTP/2 and gRPC, HTTP/1.1 (test/apps/server.ts). */
+export const applicationPorts = { http: 8080, http2: 8081, other: 8082 } as const;
 
 const http = { name: 'http', port: 80, targetPort: applicationPorts.http };
 const grpc = { name: 'grpc', port: 7070, targetPort: applicationPorts.http2 };
@@ -49,7 +49,10 @@ export function workloads(image: string): KubernetesObject[] {
         image,
         args: ['server'],
         env: [{ name: 'VERSION', value: version }],
-        ports: [{ name: 'web', containerPort: applicationPorts.http }],
+        // One name for different numbers.
+        ports: [
+          { name: 'own', containerPort: version === 'v1' ? applicationPorts.http : applicationPorts.other },
+        ],
         readinessProbe: { tcpSocket: { port: applicationPorts.http }, periodSeconds: 1 },
       },
     );

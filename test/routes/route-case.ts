@@ -50,6 +50,8 @@ export interface Step {
   /** Default: the client in the namespace of the Service. */
   readonly from?: 'consumer';
   readonly count?: number;
+  /** What a folder has not: DNS, and pods with names of their own. */
+  readonly on?: 'cluster';
   readonly expect: Expected;
 }
 
@@ -59,7 +61,7 @@ export interface Expected {
   /** The sidecar's own answer: status and `tulle-error`, for gRPC its status. */
   readonly failure?: FailureCode;
   /** Who answers; default: anyone. */
-  readonly version?: Version;
+  readonly version?: string;
   /** What the application saw. Fields: all values of a name, joined by a comma without a space; null: none. */
   readonly seen?: {
     readonly method?: string;
@@ -71,6 +73,8 @@ export interface Expected {
   };
   /** Fields of the answer, in the same way. */
   readonly answer?: Readonly<Record<string, string | null>>;
+  /** Of `count` requests, outcomes that all occur, and no other. */
+  readonly each?: readonly string[];
   /** Of `count` requests, the share of each outcome: `200 v1`, `500`. 0 and 1 are exact. */
   readonly shares?: Readonly<Record<string, number>>;
 }

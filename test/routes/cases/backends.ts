@@ -135,7 +135,7 @@ export const backends: readonly RouteCase[] = [
         selector: { tier: 'echo', version: 'v2' },
         ports: [
           { name: 'http-one', port: 1234, targetPort: 8080 },
-          { name: 'http-named', port: 1235, targetPort: 'web' },
+          { name: 'http-named', port: 1235, targetPort: 'own' },
         ],
       }),
       httpRoute('backend-port-mapped', [

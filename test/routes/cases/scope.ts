@@ -6,7 +6,6 @@ import {
   exact,
   httpRoute,
   NS,
-  notFound,
   parentOf,
   prefix,
   type RouteCase,
@@ -29,6 +28,7 @@ const service = (name: string, spec: object): KubernetesObject => ({
 const http = { name: 'http', port: 80, targetPort: 8080 };
 const alt = { name: 'http-alt', port: 8080, targetPort: 8080 };
 const grpc = { name: 'grpc', port: 7070, targetPort: 8081 };
+const call = { protocol: 'grpc', method: 'POST', port: 7070, path: '/a.B/C' } as const;
 const onlyV1 = { selector: { tier: 'echo', version: 'v1' } };
 const onlyV2 = { selector: { tier: 'echo', version: 'v2' } };
 
@@ -70,21 +70,31 @@ export const scope: readonly RouteCase[] = [
       mark('set', {}, 'v2'),
       // Routes are of the Service, not of its pods.
       mark(null, { to: { pod: 'v2' }, port: 8080 }, 'v2'),
-      // They are called with mTLS all the same.
+      // They are called with mTLS all the same, and a name in the Host field changes nothing.
       { to: { pod: 'v2' }, port: 8080, expect: { version: 'v2', seen: { caller: CALLER } } },
+      mark(null, { to: { pod: 'v2' }, port: 8080, host: 'frontend' }, 'v2'),
     ],
   },
   {
     name: 'frontend-hostname',
+    ports: [http, grpc],
     service: onlyV2,
     objects: [
-      service('frontend-other', { ...onlyV1, ports: [http] }),
-      httpRoute('frontend-hostname', [marked('set', v2)]),
+      service('frontend-other', { ...onlyV1, ports: [http, grpc] }),
+      httpRoute('frontend-hostname', [marked('set', v2)], {
+        spec: { parentRefs: [parentOf('frontend-hostname', { port: 80 })] },
+      }),
+      routeOf('GRPCRoute', 'frontend-hostname', [marked('grpc', [{ name: 'v2', port: 7070 }])], {
+        spec: { parentRefs: [parentOf('frontend-hostname', { port: 7070 })] },
+      }),
     ],
     requests: [
       mark('set', { host: 'frontend-other' }, 'v2'),
       mark('set', { host: 'unheard.of.example' }, 'v2'),
+      mark('set', { host: `frontend-other.${NS}.svc.cluster.local:80` }, 'v2'),
       mark(null, { to: 'frontend-other', host: 'frontend-hostname' }, 'v1'),
+      mark('grpc', { ...call, host: 'frontend-other' }, 'v2'),
+      mark(null, { ...call, to: 'frontend-other', host: 'frontend-hostname' }, 'v1'),
     ],
   },
   {
@@ -228,66 +238,6 @@ export const scope: readonly RouteCase[] = [
     requests: [
       mark('http'),
       { protocol: 'grpc', method: 'POST', port: 7070, path: '/a.B/C', expect: { version: 'v2' } },
-    ],
-  },
-  {
-    name: 'without-selector',
-    service: { selector: null },
-    late: addressOf => [
-      {
-        apiVersion: 'discovery.k8s.io/v1',
-        kind: 'EndpointSlice',
-        metadata: {
-          name: 'without-selector-1',
-          namespace: NS,
-          labels: { 'kubernetes.io/service-name': 'without-selector' },
-        },
-        addressType: 'IPv4',
-        ports: [{ name: 'http', port: 8080, protocol: 'TCP' }],
-        endpoints: [{ addresses: [addressOf('v2')], conditions: { ready: true } }],
-      },
-    ],
-    requests: [{ expect: { version: 'v2', seen: { host: 'without-selector' } } }],
-  },
-  {
-    name: 'pure-frontend',
-    // A Service without endpoints whose routes send elsewhere (GEP-1294).
-    service: { selector: null },
-    objects: [httpRoute('pure-frontend', [{ backendRefs: v1 }])],
-    requests: [{ expect: { version: 'v1' } }],
-  },
-  {
-    name: 'target-by-name',
-    ports: [{ name: 'http', port: 80, targetPort: 'web' }],
-    service: onlyV1,
-    objects: [httpRoute('target-by-name', [marked('set', [backend('target-by-name')])])],
-    requests: [mark('set', {}, 'v1')],
-  },
-  {
-    name: 'session-affinity',
-    // A route with sessions is rejected beside it (GEP-1619).
-    service: { sessionAffinity: 'ClientIP' },
-    objects: [httpRoute('session-affinity', [{ sessionPersistence: {}, backendRefs: v1 }])],
-    status: { 'HTTPRoute/session-affinity': [refused('UnsupportedValue')] },
-    requests: [notFound('/')],
-  },
-  {
-    name: 'external-name',
-    // No frontend: nothing can be attached to it.
-    service: { type: 'ExternalName', externalName: `v1.${NS}.svc.cluster.local`, selector: null },
-    objects: [httpRoute('external-name', [marked('never')])],
-    status: { 'HTTPRoute/external-name': [refused('NoMatchingParent')] },
-    requests: [],
-  },
-  {
-    name: 'headless',
-    service: { ...onlyV1, clusterIP: 'None' },
-    ports: [{ name: 'http', port: 8080, targetPort: 8080 }],
-    objects: [httpRoute('headless', [marked('never', [backend('v2')])])],
-    status: { 'HTTPRoute/headless': [refused('NoMatchingParent')] },
-    requests: [
-      mark(null, { port: 8080 }, 'v1'),
-      { port: 8080, expect: { version: 'v1', seen: { caller: CALLER } } },
     ],
   },
   {
