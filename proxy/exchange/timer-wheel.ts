@@ -7,6 +7,9 @@ const SLOTS = 512;
 /** The wheel stops after this many ticks without a timer, and not at once: requests come and go. */
 const IDLE_TICKS = 125;
 
+/** The deadline of what has none. */
+export const NEVER = Number.POSITIVE_INFINITY;
+
 export interface TimerOwner {
   /** The deadline has passed; the timer is not set any more. */
   onDeadline(): void;
@@ -45,10 +48,10 @@ export class TimerWheel {
     this.#tick = Math.floor(clock.now() / TICK_MS);
   }
 
-  /** Sets or moves the timer to a clock time (ms); Infinity clears it. */
+  /** Sets or moves the timer to a clock time (ms); {@link NEVER} clears it. */
   set(timer: WheelTimer, deadline: number): void {
     if (timer.slot !== -1) this.clear(timer);
-    if (deadline === Number.POSITIVE_INFINITY) return;
+    if (deadline === NEVER) return;
     if (!this.#running) this.#start();
     const tick = Math.max(this.#tick + 1, Math.ceil(deadline / TICK_MS));
     const slot = tick % SLOTS;

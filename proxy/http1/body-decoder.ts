@@ -1,6 +1,8 @@
 import type { FieldLines } from '../exchange/stream.ts';
-import { CR, HEX, LF, SEMICOLON, TOKEN, VALUE } from './bytes.ts';
-import { type HeadParser, REFUSED } from './head-parser.ts';
+import { CR, HEX, LF, SEMICOLON } from './bytes.ts';
+import { type ExtensionState, nextExtensionState } from './chunk-extension.ts';
+import { REFUSED } from './head-outcome.ts';
+import type { HeadParser } from './head-parser.ts';
 import type { Http1Limits } from './limits.ts';
 import { AT_LINE_START, PartialHead } from './partial-head.ts';
 import { REFUSALS, type Refusal } from './refusal.ts';
@@ -14,27 +16,32 @@ export interface BodySink {
 
 export const EMPTY = Buffer.alloc(0);
 
-// What the next byte belongs to. Entry and exit of each state are in #chunked.
-const DONE = 0;
-const FIXED = 1;
-const UNTIL_CLOSE = 2;
-const SIZE_FIRST = 3;
-const SIZE = 4;
-const SIZE_LF = 5;
-const EXTENSION_NAME = 6;
-const EXTENSION_VALUE = 7;
-const EXTENSION_TOKEN = 8;
-const EXTENSION_QUOTED = 9;
-const EXTENSION_ESCAPED = 10;
-const EXTENSION_END = 11;
-const DATA = 12;
-const DATA_CR = 13;
-const DATA_LF = 14;
-const TRAILERS = 15;
+/**
+ * What the next byte belongs to (RFC 9112 §6.3). The states of the chunked coding are the places in its grammar (§7.1):
+ *
+ *     chunked-body = *chunk last-chunk trailer-section CRLF
+ *     chunk        = chunk-size [ chunk-ext ] CRLF chunk-data CRLF
+ *
+ *     size-start ── HEXDIG ──→ size ── CR ──→ size-lf ── LF ──→ data ── chunk-size bytes ──→ data-cr
+ *     size ── ";" ──→ extension ── CR ──→ size-lf      size-lf ── LF, chunk-size 0 ──→ trailers ── empty line ──→ done
+ *     data-cr ── CR ──→ data-lf ── LF ──→ size-start
+ *
+ *  - done: no body, or its end. fixed: `remaining` bytes more (Content-Length). until-close: until the connection ends.
+ *  - size-start: there must be one digit. extension: see chunk-extension.ts.
+ */
+type BodyState =
+  | 'done'
+  | 'fixed'
+  | 'until-close'
+  | 'size-start'
+  | 'size'
+  | 'extension'
+  | 'size-lf'
+  | 'data'
+  | 'data-cr'
+  | 'data-lf'
+  | 'trailers';
 
-const EQUALS = 0x3d;
-const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 /** Shorter pieces of chunked data are moved together: that costs less than passing each on by itself. */
 const GATHER_BELOW = 4096;
 /** 13 hexadecimal digits: sizes stay below 2^52 and so exact. */
@@ -43,11 +50,11 @@ const MAX_SIZE_DIGITS = 13;
 /** Decodes message bodies (RFC 9112 §6, §7.1), one after another. */
 export class BodyDecoder {
   refusal: Refusal | null = null;
-  #state = DONE;
+  #state: BodyState = 'done';
   #remaining = 0;
   #digits = 0;
   #extensionBytes = 0;
-  #extensionName = 0;
+  #extension: ExtensionState = 'name-start';
   #trailers: PartialHead | null = null;
   // Data of this call that has not been passed on: [#from, #to) of the bytes.
   #from = 0;
@@ -64,12 +71,12 @@ export class BodyDecoder {
 
   /** No body is expected, or it has ended. */
   get done(): boolean {
-    return this.#state === DONE;
+    return this.#state === 'done';
   }
 
   /** The body ends where the connection ends. */
   get untilClose(): boolean {
-    return this.#state === UNTIL_CLOSE;
+    return this.#state === 'until-close';
   }
 
   /** Bytes that are known to come, at least. */
@@ -78,25 +85,25 @@ export class BodyDecoder {
   }
 
   startFixed(length: number): void {
-    this.#state = length === 0 ? DONE : FIXED;
+    this.#state = length === 0 ? 'done' : 'fixed';
     this.#remaining = length;
   }
 
   startChunked(): void {
-    this.#state = SIZE_FIRST;
+    this.#state = 'size-start';
     this.#remaining = 0;
     this.#digits = 0;
     this.#extensionBytes = 0;
   }
 
   startUntilClose(): void {
-    this.#state = UNTIL_CLOSE;
+    this.#state = 'until-close';
     this.#remaining = 0;
   }
 
   /** Forgets the body; a running {@link decode} returns. */
   stop(): void {
-    this.#state = DONE;
+    this.#state = 'done';
     this.#remaining = 0;
     this.#trailers = null;
   }
@@ -107,8 +114,8 @@ export class BodyDecoder {
    * @returns the offset after the last byte taken; with {@link refusal} set, the body is malformed.
    */
   decode(bytes: Buffer, start: number, end: number): number {
-    if (this.#state === FIXED) return this.#fixed(bytes, start, end);
-    if (this.#state === UNTIL_CLOSE) {
+    if (this.#state === 'fixed') return this.#fixed(bytes, start, end);
+    if (this.#state === 'until-close') {
       this.#sink.onBody(slice(bytes, start, end), false);
       return end;
     }
@@ -119,7 +126,7 @@ export class BodyDecoder {
     const stop = Math.min(end, start + this.#remaining);
     this.#remaining -= stop - start;
     const last = this.#remaining === 0;
-    if (last) this.#state = DONE;
+    if (last) this.#state = 'done';
     this.#sink.onBody(slice(bytes, start, stop), last);
     return stop;
   }
@@ -128,14 +135,14 @@ export class BodyDecoder {
     let i = start;
     this.#from = start;
     this.#to = start;
-    while (i < end && this.#state !== DONE && this.refusal === null) {
-      if (this.#state === DATA) {
+    while (i < end && this.#state !== 'done' && this.refusal === null) {
+      if (this.#state === 'data') {
         const stop = Math.min(end, i + this.#remaining);
         this.#gather(bytes, i, stop);
         this.#remaining -= stop - i;
         i = stop;
-        if (this.#remaining === 0 && this.#state === DATA) this.#state = DATA_CR;
-      } else if (this.#state === TRAILERS) {
+        if (this.#remaining === 0 && this.#state === 'data') this.#state = 'data-cr';
+      } else if (this.#state === 'trailers') {
         i = this.#trailerSection(bytes, i, end);
       } else {
         this.#framing(bytes[i++]);
@@ -148,27 +155,30 @@ export class BodyDecoder {
   /** One byte between the data of two chunks. */
   #framing(byte: number): void {
     switch (this.#state) {
-      case SIZE_FIRST:
-      case SIZE:
+      case 'size-start':
+      case 'size':
         return this.#size(byte);
-      case SIZE_LF:
+      case 'extension':
+        return this.#extensionByte(byte);
+      case 'size-lf':
         if (byte !== LF) return this.#refuse(REFUSALS.bareCr);
-        this.#state = this.#remaining === 0 ? TRAILERS : DATA;
+        this.#state = this.#remaining === 0 ? 'trailers' : 'data';
         this.#digits = 0;
         return;
-      case DATA_CR:
+      case 'data-cr':
         if (byte !== CR) return this.#refuse(REFUSALS.chunkEnd);
-        this.#state = DATA_LF;
+        this.#state = 'data-lf';
         return;
-      case DATA_LF:
+      case 'data-lf':
         if (byte !== LF) return this.#refuse(REFUSALS.chunkEnd);
-        this.#state = SIZE_FIRST;
+        this.#state = 'size-start';
         return;
-      default:
-        if (++this.#extensionBytes > this.#limits.maxChunkExtensionBytes) {
-          return this.#refuse(REFUSALS.chunkExtensionBytes);
-        }
-        return this.#extension(byte);
+      case 'done':
+      case 'fixed':
+      case 'until-close':
+      case 'data':
+      case 'trailers':
+        return;
     }
   }
 
@@ -177,62 +187,29 @@ export class BodyDecoder {
     if (digit !== 0) {
       if (++this.#digits > MAX_SIZE_DIGITS) return this.#refuse(REFUSALS.chunkSize);
       this.#remaining = this.#remaining * 16 + digit - 1;
-      this.#state = SIZE;
-    } else if (this.#state === SIZE && byte === CR) {
-      this.#state = SIZE_LF;
-    } else if (this.#state === SIZE && byte === SEMICOLON) {
-      this.#state = EXTENSION_NAME;
-      this.#extensionName = 0;
+      this.#state = 'size';
+    } else if (this.#state === 'size' && byte === CR) {
+      this.#state = 'size-lf';
+    } else if (this.#state === 'size' && byte === SEMICOLON) {
+      this.#state = 'extension';
+      this.#extension = 'name-start';
     } else {
       this.#refuse(byte === LF ? REFUSALS.bareLf : REFUSALS.chunkSize);
     }
   }
 
-  /** chunk-ext without the bad whitespace that RFC 9112 §7.1.1 tolerates: what is skipped must not hide a line break. */
-  #extension(byte: number): void {
-    switch (this.#state) {
-      case EXTENSION_NAME:
-        if (TOKEN[byte] !== 0) this.#extensionName++;
-        else if (this.#extensionName === 0) this.#refuse(REFUSALS.chunkExtension);
-        else if (byte === EQUALS) this.#state = EXTENSION_VALUE;
-        else this.#extensionDelimiter(byte);
-        return;
-      case EXTENSION_VALUE:
-        if (byte === QUOTE) this.#state = EXTENSION_QUOTED;
-        else if (TOKEN[byte] !== 0) this.#state = EXTENSION_TOKEN;
-        else this.#refuse(REFUSALS.chunkExtension);
-        return;
-      case EXTENSION_TOKEN:
-        if (TOKEN[byte] === 0) this.#extensionDelimiter(byte);
-        return;
-      case EXTENSION_QUOTED:
-        if (byte === QUOTE) this.#state = EXTENSION_END;
-        else if (byte === BACKSLASH) this.#state = EXTENSION_ESCAPED;
-        else if (VALUE[byte] === 0) this.#refuse(REFUSALS.chunkExtension);
-        return;
-      case EXTENSION_ESCAPED:
-        if (VALUE[byte] === 0) this.#refuse(REFUSALS.chunkExtension);
-        this.#state = EXTENSION_QUOTED;
-        return;
-      default:
-        this.#extensionDelimiter(byte);
-    }
-  }
-
-  #extensionDelimiter(byte: number): void {
-    if (byte === CR) {
-      this.#state = SIZE_LF;
-    } else if (byte === SEMICOLON) {
-      this.#state = EXTENSION_NAME;
-      this.#extensionName = 0;
-    } else {
-      this.#refuse(byte === LF ? REFUSALS.bareLf : REFUSALS.chunkExtension);
-    }
+  #extensionByte(byte: number): void {
+    if (++this.#extensionBytes > this.#limits.maxChunkExtensionBytes)
+      return this.#refuse(REFUSALS.chunkExtensionBytes);
+    const next = nextExtensionState(this.#extension, byte);
+    if (typeof next !== 'string') return this.#refuse(next);
+    this.#extension = next;
+    if (next === 'end') this.#state = 'size-lf';
   }
 
   #trailerSection(bytes: Buffer, start: number, end: number): number {
     if (this.#trailers === null && end - start >= 2 && bytes[start] === CR && bytes[start + 1] === LF) {
-      this.#state = DONE;
+      this.#state = 'done';
       this.#pass(bytes, true);
       return start + 2;
     }
@@ -252,14 +229,14 @@ export class BodyDecoder {
     const fields = parser.fields;
     this.#trailers = null;
     if (fields.length === 0) {
-      this.#state = DONE;
+      this.#state = 'done';
       this.#pass(bytes, true);
       return;
     }
     this.#pass(bytes, false);
     // The receiver of the data may have ended the connection.
-    if (this.#state === DONE) return;
-    this.#state = DONE;
+    if (this.#state === 'done') return;
+    this.#state = 'done';
     this.#sink.onBodyTrailers(fields);
   }
 
@@ -271,7 +248,7 @@ export class BodyDecoder {
       return;
     }
     this.#pass(bytes, false);
-    if (this.#state === DONE) return;
+    if (this.#state === 'done') return;
     this.#from = start;
     this.#to = end;
   }

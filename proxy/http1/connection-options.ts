@@ -63,3 +63,13 @@ export function chooseUpgrade(value: string): string | null {
   }
   return chosen;
 }
+
+/** N of `timeout=N` in a Keep-Alive field (RFC 2068 §19.7.1), -1 if it is not there. */
+export function keepAliveTimeout(value: string): number {
+  for (const parameter of listMembers(value)) {
+    if (!parameter.startsWith('timeout=')) continue;
+    const seconds = Number(parameter.slice(8));
+    if (Number.isInteger(seconds) && seconds >= 0) return seconds;
+  }
+  return -1;
+}

@@ -1,16 +1,21 @@
 import type { FieldLines } from '../exchange/stream.ts';
-import { hasPort, parseAuthority } from './authority.ts';
-import { COLON, CR, HTAB, LF, METHOD, SP, TARGET, TOKEN, VALUE } from './bytes.ts';
-import { chooseUpgrade, isEndToEnd, isToken, listMembers, removeFields } from './connection-options.ts';
+import { parseAuthority } from './authority.ts';
+import { COLON, CR, HTAB, LF, SP, TOKEN, VALUE } from './bytes.ts';
+import {
+  chooseUpgrade,
+  isEndToEnd,
+  isToken,
+  keepAliveTimeout,
+  listMembers,
+  removeFields,
+} from './connection-options.ts';
 import type { FieldCache } from './field-cache.ts';
 import * as field from './field-table.ts';
+import { INCOMPLETE, REFUSED } from './head-outcome.ts';
 import type { Http1Limits } from './limits.ts';
 import { REFUSALS, type Refusal } from './refusal.ts';
-
-/** More bytes are needed. */
-export const INCOMPLETE = 0;
-/** The head is refused; {@link HeadParser.refusal} says why. */
-export const REFUSED = -1;
+import { interpretTarget } from './request-target.ts';
+import { parseRequestLine, parseStatusLine } from './start-line.ts';
 
 type Section = 'request' | 'response' | 'trailers';
 
@@ -45,11 +50,12 @@ export class HeadParser {
   /** Seconds in a `Keep-Alive: timeout` parameter, -1 without. */
   keepAliveSeconds = -1;
 
+  readonly cache: FieldCache;
+  /** As received, for `request-target.ts`. */
+  target = '';
   readonly #limits: Http1Limits;
-  readonly #cache: FieldCache;
   #hosts = 0;
   #host = '';
-  #target = '';
   #hasTransferEncoding = false;
   #close = false;
   #keepAliveOption = false;
@@ -64,18 +70,18 @@ export class HeadParser {
 
   constructor(limits: Http1Limits, cache: FieldCache) {
     this.#limits = limits;
-    this.#cache = cache;
+    this.cache = cache;
   }
 
   parseRequest(bytes: Buffer, start: number, end: number): number {
     this.#reset();
     const stop = Math.min(end, start + this.#limits.maxHeadBytes);
     const lineStop = Math.min(end, start + this.#limits.maxStartLineBytes);
-    let next = this.#requestLine(bytes, start, lineStop);
-    if (next === INCOMPLETE) return lineStop < end ? this.#refuse(REFUSALS.startLineBytes) : INCOMPLETE;
+    let next = parseRequestLine(this, bytes, start, lineStop);
+    if (next === INCOMPLETE) return lineStop < end ? this.refuse(REFUSALS.startLineBytes) : INCOMPLETE;
     if (next === REFUSED) return REFUSED;
     next = this.#fieldLines(bytes, next, stop, 'request');
-    if (next === INCOMPLETE) return stop < end ? this.#refuse(REFUSALS.headBytes) : INCOMPLETE;
+    if (next === INCOMPLETE) return stop < end ? this.refuse(REFUSALS.headBytes) : INCOMPLETE;
     if (next === REFUSED) return REFUSED;
     return this.#interpretRequest() ? next : REFUSED;
   }
@@ -84,11 +90,11 @@ export class HeadParser {
     this.#reset();
     const stop = Math.min(end, start + this.#limits.maxHeadBytes);
     const lineStop = Math.min(end, start + this.#limits.maxStartLineBytes);
-    let next = this.#statusLine(bytes, start, lineStop);
-    if (next === INCOMPLETE) return lineStop < end ? this.#refuse(REFUSALS.startLineBytes) : INCOMPLETE;
+    let next = parseStatusLine(this, bytes, start, lineStop);
+    if (next === INCOMPLETE) return lineStop < end ? this.refuse(REFUSALS.startLineBytes) : INCOMPLETE;
     if (next === REFUSED) return REFUSED;
     next = this.#fieldLines(bytes, next, stop, 'response');
-    if (next === INCOMPLETE) return stop < end ? this.#refuse(REFUSALS.headBytes) : INCOMPLETE;
+    if (next === INCOMPLETE) return stop < end ? this.refuse(REFUSALS.headBytes) : INCOMPLETE;
     if (next === REFUSED) return REFUSED;
     return this.#interpretResponse() ? next : REFUSED;
   }
@@ -118,79 +124,10 @@ export class HeadParser {
     this.#named = null;
   }
 
-  #refuse(refusal: Refusal): number {
+  /** For the readers of a line. */
+  refuse(refusal: Refusal): number {
     this.refusal = refusal;
     return REFUSED;
-  }
-
-  #requestLine(bytes: Buffer, start: number, end: number): number {
-    let i = start;
-    let hash = 0;
-    while (i < end && METHOD[bytes[i]] !== 0) {
-      hash = (Math.imul(hash, 31) + bytes[i]) | 0;
-      i++;
-    }
-    if (i === end) return INCOMPLETE;
-    if (bytes[i] !== SP || i === start) {
-      return this.#refuse(i > start && bytes[i] < SP ? REFUSALS.requestLine : REFUSALS.method);
-    }
-    const methodEnd = i++;
-    const targetStart = i;
-    while (i < end && TARGET[bytes[i]] !== 0) i++;
-    if (i === end) return INCOMPLETE;
-    if (bytes[i] !== SP || i === targetStart) {
-      const malformed = i === targetStart || bytes[i] === CR || bytes[i] === LF;
-      return this.#refuse(malformed ? REFUSALS.requestLine : REFUSALS.target);
-    }
-    const targetEnd = i++;
-    const next = this.#versionAndCrlf(bytes, i, end);
-    if (next <= 0) return next;
-    this.method = knownMethod(bytes, start, methodEnd) || this.#cache.value(bytes, start, methodEnd);
-    this.#target = this.#cache.value(bytes, targetStart, targetEnd);
-    return next;
-  }
-
-  #versionAndCrlf(bytes: Buffer, i: number, end: number): number {
-    const next = this.#version(bytes, i, end);
-    if (next <= 0) return next;
-    if (next === end) return INCOMPLETE;
-    if (bytes[next] !== CR) return this.#refuse(bytes[next] === LF ? REFUSALS.bareLf : REFUSALS.version);
-    if (next + 1 === end) return INCOMPLETE;
-    return bytes[next + 1] === LF ? next + 2 : this.#refuse(REFUSALS.bareCr);
-  }
-
-  #version(bytes: Buffer, i: number, end: number): number {
-    for (let k = 0; k < VERSION.length; k++) {
-      if (i + k === end) return INCOMPLETE;
-      if (bytes[i + k] !== VERSION[k]) return this.#refuse(REFUSALS.version);
-    }
-    i += VERSION.length;
-    if (i === end) return INCOMPLETE;
-    const minor = bytes[i] - 0x30;
-    if (minor !== 0 && minor !== 1) return this.#refuse(REFUSALS.version);
-    this.version = minor === 1 ? 11 : 10;
-    return i + 1;
-  }
-
-  #statusLine(bytes: Buffer, start: number, end: number): number {
-    let i = this.#version(bytes, start, end);
-    if (i <= 0) return i;
-    if (i + 4 >= end) return INCOMPLETE;
-    if (bytes[i] !== SP) return this.#refuse(REFUSALS.statusLine);
-    const hundreds = bytes[i + 1] - 0x30;
-    const tens = bytes[i + 2] - 0x30;
-    const ones = bytes[i + 3] - 0x30;
-    if (hundreds < 1 || hundreds > 5 || tens < 0 || tens > 9 || ones < 0 || ones > 9) {
-      return this.#refuse(REFUSALS.statusLine);
-    }
-    this.status = hundreds * 100 + tens * 10 + ones;
-    i += 4;
-    // The space before an empty reason is often left out, which changes nothing.
-    if (bytes[i] === SP) while (i < end && VALUE[bytes[i]] !== 0) i++;
-    if (i === end) return INCOMPLETE;
-    if (bytes[i] !== CR) return this.#refuse(bytes[i] === LF ? REFUSALS.bareLf : REFUSALS.statusLine);
-    if (i + 1 === end) return INCOMPLETE;
-    return bytes[i + 1] === LF ? i + 2 : this.#refuse(REFUSALS.bareCr);
   }
 
   /** One pass over the lines up to and including the empty one. */
@@ -202,7 +139,7 @@ export class HeadParser {
       let byte = bytes[i];
       if (byte === CR) {
         if (i + 1 === end) return INCOMPLETE;
-        return bytes[i + 1] === LF ? i + 2 : this.#refuse(REFUSALS.bareCr);
+        return bytes[i + 1] === LF ? i + 2 : this.refuse(REFUSALS.bareCr);
       }
       const nameStart = i;
       let hash = 0;
@@ -224,25 +161,25 @@ export class HeadParser {
         if (++i === end) return INCOMPLETE;
         byte = bytes[i];
       }
-      if (byte !== CR) return this.#refuse(byte === LF ? REFUSALS.bareLf : REFUSALS.value);
+      if (byte !== CR) return this.refuse(byte === LF ? REFUSALS.bareLf : REFUSALS.value);
       if (i + 1 === end) return INCOMPLETE;
-      if (bytes[i + 1] !== LF) return this.#refuse(REFUSALS.bareCr);
-      if (--room < 0) return this.#refuse(REFUSALS.fieldCount);
+      if (bytes[i + 1] !== LF) return this.refuse(REFUSALS.bareCr);
+      if (--room < 0) return this.refuse(REFUSALS.fieldCount);
       let valueEnd = i;
       while (valueEnd > valueStart && (bytes[valueEnd - 1] === SP || bytes[valueEnd - 1] === HTAB))
         valueEnd--;
       i += 2;
-      const name = this.#cache.name(bytes, nameStart, nameEnd, hash);
-      const tag = this.#cache.tag;
+      const name = this.cache.name(bytes, nameStart, nameEnd, hash);
+      const tag = this.cache.tag;
       if (section === 'trailers') {
         // What comes too late to frame the message is a trap for who merges trailers into the head.
-        if ((tag & field.TRAP) !== 0) return this.#refuse(REFUSALS.trailerFraming);
+        if ((tag & field.TRAP) !== 0) return this.refuse(REFUSALS.trailerFraming);
         if ((tag & field.NO_TRAILER) === 0) fields.push(name, bytes.latin1Slice(valueStart, valueEnd));
         continue;
       }
       if ((tag & field.KIND_MASK) === 0) {
         if ((tag & field.REPEATING) === 0) fields.push(name, bytes.latin1Slice(valueStart, valueEnd));
-        else fields.push(name, this.#cache.value(bytes, valueStart, valueEnd));
+        else fields.push(name, this.cache.value(bytes, valueStart, valueEnd));
       } else if (!this.#special(tag & field.KIND_MASK, bytes, valueStart, valueEnd)) {
         return REFUSED;
       }
@@ -250,16 +187,16 @@ export class HeadParser {
   }
 
   #refuseName(byte: number, atStart: boolean): number {
-    if (byte === LF) return this.#refuse(REFUSALS.bareLf);
-    if (byte === SP || byte === HTAB) return this.#refuse(atStart ? REFUSALS.obsFold : REFUSALS.nameSpace);
-    return this.#refuse(REFUSALS.name);
+    if (byte === LF) return this.refuse(REFUSALS.bareLf);
+    if (byte === SP || byte === HTAB) return this.refuse(atStart ? REFUSALS.obsFold : REFUSALS.nameSpace);
+    return this.refuse(REFUSALS.name);
   }
 
   /** A field that belongs to the connection or to framing. */
   #special(kind: number, bytes: Buffer, start: number, end: number): boolean {
     if (kind === field.CONTENT_LENGTH) return this.#contentLength(bytes, start, end);
     if (kind === field.DROPPED) return true;
-    const value = this.#cache.value(bytes, start, end);
+    const value = this.cache.value(bytes, start, end);
     switch (kind) {
       case field.HOST_FIELD:
         this.#hosts++;
@@ -269,9 +206,9 @@ export class HeadParser {
         return this.#connectionOptions(value);
       case field.TRANSFER_ENCODING:
         if (this.#hasTransferEncoding || value.toLowerCase() !== 'chunked')
-          return this.#no(REFUSALS.transferEncoding);
+          return this.no(REFUSALS.transferEncoding);
         this.#hasTransferEncoding = true;
-        return !hasTabAround(bytes, start, end) || this.#no(REFUSALS.transferEncoding);
+        return !hasTabAround(bytes, start, end) || this.no(REFUSALS.transferEncoding);
       case field.UPGRADE:
         this.#upgradeValue = this.#upgradeValue === '' ? value : `${this.#upgradeValue},${value}`;
         return true;
@@ -279,7 +216,7 @@ export class HeadParser {
         if (listMembers(value).includes('trailers')) this.#teTrailers = true;
         return true;
       case field.EXPECT:
-        if (value.toLowerCase() !== '100-continue') return this.#no(REFUSALS.expectation);
+        if (value.toLowerCase() !== '100-continue') return this.no(REFUSALS.expectation);
         this.expectContinue = true;
         return true;
       default:
@@ -293,22 +230,23 @@ export class HeadParser {
     }
   }
 
-  #no(refusal: Refusal): boolean {
+  /** For the interpreters of what was read. */
+  no(refusal: Refusal): boolean {
     this.refusal = refusal;
     return false;
   }
 
   #contentLength(bytes: Buffer, start: number, end: number): boolean {
-    if (this.contentLength !== -1) return this.#no(REFUSALS.contentLengthSeveral);
-    if (start === end || hasTabAround(bytes, start, end)) return this.#no(REFUSALS.contentLength);
+    if (this.contentLength !== -1) return this.no(REFUSALS.contentLengthSeveral);
+    if (start === end || hasTabAround(bytes, start, end)) return this.no(REFUSALS.contentLength);
     let length = 0;
     for (let i = start; i < end; i++) {
       const digit = bytes[i] - 0x30;
-      if (digit < 0 || digit > 9) return this.#no(REFUSALS.contentLength);
+      if (digit < 0 || digit > 9) return this.no(REFUSALS.contentLength);
       length = length * 10 + digit;
     }
     // Beyond 2^53 the sum is not exact any more, but it is still larger than any limit.
-    if (length > this.#limits.maxContentLength) return this.#no(REFUSALS.contentLengthRange);
+    if (length > this.#limits.maxContentLength) return this.no(REFUSALS.contentLengthRange);
     this.contentLength = length;
     return true;
   }
@@ -319,11 +257,11 @@ export class HeadParser {
       return true;
     }
     for (const option of listMembers(value)) {
-      if (!isToken(option)) return this.#no(REFUSALS.connectionOption);
+      if (!isToken(option)) return this.no(REFUSALS.connectionOption);
       if (option === 'close') this.#close = true;
       else if (option === 'keep-alive') this.#keepAliveOption = true;
       else if (option === 'upgrade') this.#upgradeOption = true;
-      else if (isEndToEnd(option)) return this.#no(REFUSALS.connectionNamesField);
+      else if (isEndToEnd(option)) return this.no(REFUSALS.connectionNamesField);
       else if (option !== 'te') (this.#named ??= []).push(option);
     }
     return true;
@@ -331,20 +269,20 @@ export class HeadParser {
 
   #interpretRequest(): boolean {
     if (!this.#interpretFraming()) return false;
-    if (this.#hosts > 1) return this.#no(REFUSALS.hostSeveral);
+    if (this.#hosts > 1) return this.no(REFUSALS.hostSeveral);
     if (this.#hosts === 0) {
-      if (this.version === 11) return this.#no(REFUSALS.hostMissing);
+      if (this.version === 11) return this.no(REFUSALS.hostMissing);
       this.authority = '';
     } else {
       this.authority = this.#authority(this.#host);
-      if (this.authority === '') return this.#no(REFUSALS.host);
+      if (this.authority === '') return this.no(REFUSALS.host);
     }
-    if (!this.#interpretTarget()) return false;
+    if (!interpretTarget(this)) return false;
     // HTTP/1.0 knows neither Upgrade nor 100-continue, and may have been told of them by a hop that ignores Connection.
     if (this.version === 11) {
       if (this.#upgradeValue !== '' && this.#upgradeOption) {
         const upgrade = chooseUpgrade(this.#upgradeValue);
-        if (upgrade === null) return this.#no(REFUSALS.upgradeOption);
+        if (upgrade === null) return this.no(REFUSALS.upgradeOption);
         this.upgrade = this.method === 'CONNECT' ? '' : upgrade;
       }
       if (this.expectContinue) this.fields.push('expect', '100-continue');
@@ -353,7 +291,7 @@ export class HeadParser {
     }
     if (this.#teTrailers) this.fields.push('te', 'trailers');
     if ((this.upgrade !== '' || this.method === 'CONNECT') && (this.chunked || this.contentLength > 0)) {
-      return this.#no(REFUSALS.upgradeWithBody);
+      return this.no(REFUSALS.upgradeWithBody);
     }
     return true;
   }
@@ -366,8 +304,8 @@ export class HeadParser {
 
   #interpretFraming(): boolean {
     if (this.#hasTransferEncoding) {
-      if (this.contentLength !== -1) return this.#no(REFUSALS.lengthAndEncoding);
-      if (this.version === 10) return this.#no(REFUSALS.encodingInHttp10);
+      if (this.contentLength !== -1) return this.no(REFUSALS.lengthAndEncoding);
+      if (this.version === 10) return this.no(REFUSALS.encodingInHttp10);
       this.chunked = true;
     }
     this.keepAlive = !this.#close && (this.version === 11 || this.#keepAliveOption);
@@ -385,52 +323,6 @@ export class HeadParser {
     }
     return authority;
   }
-
-  /** The four forms of RFC 9112 §3.2. */
-  #interpretTarget(): boolean {
-    const target = this.#target;
-    if (this.method === 'CONNECT') {
-      const authority = parseAuthority(target);
-      if (authority === '' || !hasPort(authority)) return this.#no(REFUSALS.targetAuthority);
-      this.authority = authority;
-      this.path = '';
-      return true;
-    }
-    if (target.charCodeAt(0) === SLASH) {
-      this.path = target;
-      return true;
-    }
-    if (target === '*') {
-      this.path = '*';
-      return this.method === 'OPTIONS' || this.#no(REFUSALS.targetForm);
-    }
-    return this.#absoluteForm(target);
-  }
-
-  #absoluteForm(target: string): boolean {
-    const authorityStart = schemeEnd(target);
-    if (authorityStart === 0) return this.#no(REFUSALS.targetForm);
-    this.scheme = authorityStart === 7 ? 'http' : 'https';
-    let i = authorityStart;
-    while (i < target.length && target.charCodeAt(i) !== SLASH && target.charCodeAt(i) !== QUESTION) i++;
-    // The authority of the target replaces the Host field (RFC 9112 §3.2.2).
-    this.authority = parseAuthority(target.slice(authorityStart, i));
-    if (this.authority === '') return this.#no(REFUSALS.targetAuthority);
-    if (i === target.length) this.path = this.method === 'OPTIONS' ? '*' : '/';
-    else this.path = target.charCodeAt(i) === SLASH ? target.slice(i) : `/${target.slice(i)}`;
-    return true;
-  }
-}
-
-const SLASH = 0x2f;
-const QUESTION = 0x3f;
-const VERSION = Buffer.from('HTTP/1.', 'latin1');
-
-/** Length of `http://` or `https://` at the beginning, 0 without. */
-function schemeEnd(target: string): number {
-  const start = target.slice(0, 8).toLowerCase();
-  if (start.startsWith('http://')) return 7;
-  return start === 'https://' ? 8 : 0;
 }
 
 /** Some readers do not trim tabs, so that for them the value of a framing field is another one. */
@@ -438,30 +330,4 @@ function hasTabAround(bytes: Buffer, start: number, end: number): boolean {
   for (let i = start - 1; bytes[i] !== COLON; i--) if (bytes[i] === HTAB) return true;
   for (let i = end; bytes[i] !== CR; i++) if (bytes[i] === HTAB) return true;
   return false;
-}
-
-/** GET and POST without going through the cache; '' for other methods. */
-function knownMethod(bytes: Buffer, start: number, end: number): string {
-  if (end - start === 3 && bytes[start] === 0x47 && bytes[start + 1] === 0x45 && bytes[start + 2] === 0x54)
-    return 'GET';
-  if (
-    end - start === 4 &&
-    bytes[start] === 0x50 &&
-    bytes[start + 1] === 0x4f &&
-    bytes[start + 2] === 0x53 &&
-    bytes[start + 3] === 0x54
-  ) {
-    return 'POST';
-  }
-  return '';
-}
-
-/** N of `timeout=N` in a Keep-Alive field (RFC 2068 §19.7.1), -1 if it is not there. */
-function keepAliveTimeout(value: string): number {
-  for (const parameter of listMembers(value)) {
-    if (!parameter.startsWith('timeout=')) continue;
-    const seconds = Number(parameter.slice(8));
-    if (Number.isInteger(seconds) && seconds >= 0) return seconds;
-  }
-  return -1;
 }

@@ -1,3 +1,4 @@
+import type { ResetReason } from '../exchange/stream.ts';
 import type { Http1Limits } from './limits.ts';
 
 /** Why a message is refused. `limit` names the exceeded limit, '' where the message breaks the protocol. */
@@ -70,4 +71,10 @@ const NAMES: ReadonlyMap<Refusal, string> = new Map(
 /** The name that a refusal has here, for metrics. */
 export function refusalName(refusal: Refusal): string {
   return NAMES.get(refusal) ?? '';
+}
+
+/** What the receiver of a message that is refused after its head is told. */
+export function resetReason(refusal: Refusal): ResetReason {
+  if (refusal.status === 408) return 'timeout';
+  return refusal.limit === '' ? 'protocol-error' : 'limit';
 }
