@@ -1,6 +1,6 @@
 /**
- * Says in Events what becomes of objects that have no status of their own (SMI's), on the leader only: `kubectl describe`
- * shows them. Each state of an object has one Event, whose name follows from what it says: a leader that starts finds what
+ * Says in Events what becomes of objects that have no status of their own (SMI's), and what the status of others has no place
+ * for, on the leader only: `kubectl describe` shows them. Each state of an object has one Event, whose name follows from what it says: a leader that starts finds what
  * the one before has said, and writes nothing. A state that comes back only moves the time of its Event.
  */
 import { createHash } from 'node:crypto';
@@ -13,8 +13,10 @@ import type { RecordStore } from '../model/store.ts';
 import { kindDefinitions } from '../sources/convert/convert.ts';
 import { collectionPath } from '../sources/kubernetes/collection-path.ts';
 import { timestamp } from './condition.ts';
+import { unsaidInStatus } from './unsaid.ts';
 
-const kinds = ['TrafficSplit', 'HTTPRouteGroup'] as const;
+const withoutStatus = ['TrafficSplit', 'HTTPRouteGroup'] as const;
+const kinds = [...withoutStatus, 'HTTPRoute', 'GRPCRoute', 'XBackendTrafficPolicy'] as const;
 type EventKind = (typeof kinds)[number];
 
 export interface EventWriterOptions {
@@ -156,9 +158,12 @@ export class EventWriter {
   async #write(subject: string, changed: boolean): Promise<void> {
     const { api, store, clock, controllerName } = this.#options;
     const [kind, namespace, name] = subject.split('/') as [EventKind, string, string];
+    const found = store.problems().find(entry => entry.subject === subject)?.problems ?? [];
+    const problems = unsaidInStatus(subject, found, store.current);
+    // That an object is in order is in its status, if it has one.
+    if (problems.length === 0 && !(withoutStatus as readonly EventKind[]).includes(kind)) return;
     const object = await this.#read(kind, namespace, name);
     if (object === null) return;
-    const problems = store.problems().find(entry => entry.subject === subject)?.problems ?? [];
     const message = problems.length === 0 ? 'in force' : problems.join('. ');
     const { uid } = object.metadata;
     const now = timestamp(clock.unix());
