@@ -3,6 +3,7 @@
  * objects of this test's namespace are written, as others may use the cluster at the same time.
  */
 import { randomBytes } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import type { Mesh } from '../../control-plane/model/model.ts';
 import { RecordStore } from '../../control-plane/model/store.ts';
@@ -14,7 +15,7 @@ import type { AncestorStatus } from '../../control-plane/status/policy-status.ts
 import type { ParentStatus } from '../../control-plane/status/route-status.ts';
 import { startStatus } from '../../control-plane/status/status.ts';
 import { StatusWriter } from '../../control-plane/status/status-writer.ts';
-import { ManualClock, systemClock } from '../../runtime/clock.ts';
+import { type Clock, ManualClock, systemClock } from '../../runtime/clock.ts';
 import { ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
 import { findCredentials } from '../../runtime/kubernetes/credentials.ts';
 import { createLogger } from '../../runtime/log.ts';
@@ -430,43 +431,59 @@ onCluster('policies say at each Service what has become of them', async context 
   expect(writes).toHaveLength(6);
 });
 
+/** A replica of the control plane as far as it writes status, by the Lease `lease`; `writers` notes who wrote a status. */
+function replica(
+  store: RecordStore,
+  lease: string,
+  identity: string,
+  writers: string[],
+  clock: Clock = systemClock,
+): { stop(): Promise<void>; kill(): void } {
+  let killed = false;
+  /** What a process that is gone asks for never ends. */
+  const alive = <T>(call: () => Promise<T>): Promise<T> => (killed ? new Promise<T>(() => {}) : call());
+  const status = startStatus({
+    api: {
+      // The XMesh is of the whole cluster, and has a test of its own.
+      get: (path, signal) =>
+        path.startsWith(meshes)
+          ? Promise.reject(new ApiError('GET', path, 404, 'not found'))
+          : alive(() => api.get(path, signal)),
+      create: (path, object) => alive(() => api.create(path, object)),
+      patch: (path, type, patch) => alive(() => api.patch(path, type, patch)),
+      replace<T>(path: string, object: object): Promise<T> {
+        if (!path.includes(`/namespaces/${namespace}/`)) return Promise.resolve(object as T);
+        if (path.endsWith('/status') && !killed) writers.push(identity);
+        return alive(() => api.replace<T>(path, object));
+      },
+    },
+    store,
+    whenInForce: () => Promise.resolve(),
+    controllerName,
+    namespace,
+    leaseName: lease,
+    identity,
+    clock,
+    random: Math.random,
+    log,
+  });
+  closers.push(() => (killed ? undefined : status.stop()));
+  return {
+    stop: () => status.stop(),
+    kill() {
+      killed = true;
+    },
+  };
+}
+
 onCluster('replicas together: one leads and writes; when it stops, the other goes on', async context => {
   context.skip(!(await served(routes)), 'the cluster has no CRD of HTTPRoute');
   const store = await follow();
   await until(store, mesh => mesh.services.has(`${namespace}/web`));
   const writers: string[] = [];
-  const replica = (identity: string): { stop(): Promise<void> } => {
-    const status = startStatus({
-      api: {
-        // The XMesh is of the whole cluster, and has a test of its own.
-        get: (path, signal) =>
-          path.startsWith(meshes)
-            ? Promise.reject(new ApiError('GET', path, 404, 'not found'))
-            : api.get(path, signal),
-        create: (path, object) => api.create(path, object),
-        patch: (path, type, patch) => api.patch(path, type, patch),
-        replace<T>(path: string, object: object): Promise<T> {
-          if (!path.includes(`/namespaces/${namespace}/`)) return Promise.resolve(object as T);
-          if (path.endsWith('/status')) writers.push(identity);
-          return api.replace<T>(path, object);
-        },
-      },
-      store,
-      whenInForce: () => Promise.resolve(),
-      controllerName,
-      namespace,
-      leaseName: 'replicas',
-      identity,
-      clock: systemClock,
-      random: Math.random,
-      log,
-    });
-    closers.push(() => status.stop());
-    return status;
-  };
-  const first = replica('first');
+  const first = replica(store, 'replicas', 'first', writers);
   await vi.waitFor(() => api.get(`${leases}/replicas`), wait);
-  replica('second');
+  replica(store, 'replicas', 'second', writers);
   await api.create(routes, route('e', 'web'));
   await expect.poll(() => conditions('e'), wait).toEqual(good(1));
   await first.stop();
@@ -476,6 +493,45 @@ onCluster('replicas together: one leads and writes; when it stops, the other goe
   await expect.poll(() => conditions('e'), wait).toEqual(good(2));
   expect([...new Set(writers)]).toEqual(['first', 'second']);
 });
+
+onCluster(
+  'a leader that is killed writes no more, and the other writes when its Lease is over',
+  async context => {
+    context.skip(!(await served(routes)), 'the cluster has no CRD of HTTPRoute');
+    const store = await follow();
+    await until(store, mesh => mesh.services.has(`${namespace}/web`));
+    const clock = new ManualClock(Date.now());
+    /** Time goes on as fast as requests are answered. */
+    const later = async (generation: number): Promise<number> => {
+      let seconds = 0;
+      await vi.waitFor(
+        async () => {
+          if (isDeepStrictEqual(await conditions('killed'), good(generation))) return;
+          clock.advance(1000);
+          seconds++;
+          throw new Error('not yet');
+        },
+        { timeout: 30_000, interval: 50 },
+      );
+      return seconds;
+    };
+    const writers: string[] = [];
+    const first = replica(store, 'killed', 'first', writers, clock);
+    await vi.waitFor(() => api.get(`${leases}/killed`), wait);
+    replica(store, 'killed', 'second', writers, clock);
+    await api.create(routes, route('killed', 'web'));
+    await later(1);
+    expect(new Set(writers)).toEqual(new Set(['first']));
+    first.kill();
+    await api.patch(`${routes}/killed`, 'application/merge-patch+json', {
+      spec: { hostnames: ['a.example'] },
+    });
+    await until(store, mesh => mesh.routes.get(`HTTPRoute/${namespace}/killed`)?.generation === 2);
+    // Not before the 15 s that the holder has promised are over since its last renewal, at most 2 s ago.
+    expect(await later(2)).toBeGreaterThan(12);
+    expect(writers.at(-1)).toBe('second');
+  },
+);
 
 onCluster('the XMesh is made, filled and then left alone', async context => {
   context.skip(!(await served(meshes)), 'the cluster has no CRD of XMesh');
