@@ -52,6 +52,25 @@ export const failures = {
     flag: 'UF',
     sentence: 'The endpoint did not accept the certificate of this proxy.',
   },
+  BACKEND_CERTIFICATE: {
+    status: 503,
+    grpc: 14,
+    flag: 'UF',
+    sentence:
+      'The certificate of the application is not the one that the BackendTLSPolicy of the service asks for.',
+  },
+  BACKEND_TLS: {
+    status: 503,
+    grpc: 14,
+    flag: 'UF',
+    sentence: 'The application does not speak TLS as the BackendTLSPolicy of the service asks for.',
+  },
+  BACKEND_TLS_POLICY: {
+    status: 503,
+    grpc: 14,
+    flag: 'NC',
+    sentence: 'The BackendTLSPolicy of the service is invalid, and nothing is sent without it.',
+  },
   UPSTREAM_RESET: {
     status: 503,
     grpc: 14,

@@ -94,7 +94,7 @@ export const metricNames = {
   protocolErrors: {
     name: 'tulle_protocol_errors_total',
     type: 'counter',
-    help: 'Messages and connections refused because a peer broke the protocol, by protocol (http1, http2, tls), peer (client, server) and error. Of tls: identity, if the peer did not prove who it should be; rejected, if it did not accept our certificate; plaintext; handshake.',
+    help: 'Messages and connections refused because a peer broke the protocol, by protocol (http1, http2, tls), peer (client, server) and error. Of tls: identity, if the peer did not prove who it should be; rejected, if it did not accept our certificate; backend, if there is no TLS with an application as its BackendTLSPolicy asks for; plaintext; handshake.',
   },
   connections: {
     name: 'tulle_connections',

@@ -49,6 +49,13 @@ export function portProtocol(
   return serverFirstPorts.has(port) ? 'opaque' : 'detect';
 }
 
+const TLS_NAMES: ReadonlySet<string> = new Set(['tls', 'https', 'kubernetes.io/wss']);
+
+/** Whether the port is declared as one whose clients speak TLS themselves; declared as in {@link portProtocol}. */
+export function clientsSpeakTls(appProtocol: string | undefined, name: string | undefined): boolean {
+  return TLS_NAMES.has(appProtocol?.toLowerCase() ?? name?.split('-', 1)[0].toLowerCase() ?? '');
+}
+
 /** ALPN protocol names between sidecars. Any other TLS belongs to the application. */
 export const meshAlpn = {
   /** HTTP of any version, carried as HTTP/2. */

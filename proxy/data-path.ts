@@ -23,6 +23,7 @@ import { FlushQueue } from './transport/output.ts';
 import type { createPeerWatch } from './transport/peer-watch.ts';
 import { createSharedReadBuffer } from './transport/read-buffer.ts';
 import type { TransportShared } from './transport/socket-transport.ts';
+import { BackendTlsVerifiers } from './upstream/backend-tls.ts';
 import type { DialContext } from './upstream/dial.ts';
 import type { ClientCodecs } from './upstream/pool-context.ts';
 import { Upstream } from './upstream/upstream.ts';
@@ -106,7 +107,8 @@ export function createDataPath(options: DataPathOptions): DataPath {
   };
   const onDistrust: DialContext['onDistrust'] = ({ address, port, identity: expected }, failure, detail) => {
     faults.protocol('tls', 'server', failure);
-    refusalLog.warn({ endpoint: `${address}:${port}`, expected, reason: detail }, 'no mutual TLS');
+    const what = failure === 'backend' ? 'no TLS with the application' : 'no mutual TLS';
+    refusalLog.warn({ endpoint: `${address}:${port}`, expected, reason: detail }, what);
   };
   return {
     ...options,
@@ -119,6 +121,10 @@ export function createDataPath(options: DataPathOptions): DataPath {
     edges: new OwnEdges(metrics, inbound, identity),
     blocks: workspace.blocks,
     upstream: fallback =>
-      new Upstream({ transport, identity, wheel, clock, onDistrust }, clientCodecs, fallback),
+      new Upstream(
+        { transport, identity, verifiers: new BackendTlsVerifiers(), wheel, clock, onDistrust },
+        clientCodecs,
+        fallback,
+      ),
   };
 }

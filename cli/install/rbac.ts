@@ -43,6 +43,10 @@ const controlPlaneCluster: readonly Rule[] = [
     resources: ['xbackendtrafficpolicies/status'],
     verbs: ['update'],
   },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['backendtlspolicies'], verbs: read },
+  { apiGroups: ['gateway.networking.k8s.io'], resources: ['backendtlspolicies/status'], verbs: ['update'] },
+  // Of single ConfigMaps by name, that BackendTLSPolicies refer to: their names and namespaces are the users'.
+  { apiGroups: [''], resources: ['configmaps'], verbs: ['list', 'watch'] },
   { apiGroups: ['split.smi-spec.io'], resources: ['trafficsplits'], verbs: read },
   { apiGroups: ['specs.smi-spec.io'], resources: ['httproutegroups'], verbs: read },
   { apiGroups: ['authentication.k8s.io'], resources: ['tokenreviews'], verbs: ['create'] },

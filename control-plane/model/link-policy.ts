@@ -1,4 +1,4 @@
-/** Which policy a Service has, and what a policy has become at each of its targets (GEP-713, conflict resolution). */
+/** Which XBackendTrafficPolicy a Service has, and what one has become at each of its targets (GEP-713, conflict resolution). */
 import type { Services } from './link-route.ts';
 import { type Key, key, type Policy, type TrafficPolicy } from './model.ts';
 import type { PolicyRecord } from './records.ts';
@@ -37,20 +37,30 @@ export function linkPolicy(
   const { namespace, name, uid, generation } = policy;
   const targets = policy.targets.map((service): Policy['targets'][number] => {
     const id = key(namespace, service);
+    const at = { service, sectionName: '' };
     const found = services(id);
-    if (found === undefined) {
-      const message = `spec.targetRefs names Service ${id}, which does not exist; create it or correct the name`;
-      return { service, reason: 'TargetNotFound', message };
-    }
-    if (policy.invalid !== '') return { service, reason: 'Invalid', message: policy.invalid };
-    if (meetsAffinity(policy, found)) return { service, reason: 'Invalid', message: affinityProblem(id) };
+    if (found === undefined) return { ...at, reason: 'TargetNotFound', message: missingTarget(id) };
+    if (policy.invalid !== '') return { ...at, reason: 'Invalid', message: policy.invalid };
+    if (meetsAffinity(policy, found)) return { ...at, reason: 'Invalid', message: affinityProblem(id) };
     const winner = winnerOf(policiesOf(id));
     if (winner === policy || winner === undefined)
-      return { service, reason: 'Accepted', message: `The policy is in force at Service ${id}` };
-    const message = `spec.targetRefs names Service ${id}, at which the older XBackendTrafficPolicy ${winner.namespace}/${winner.name} is in force; policies do not merge, so delete one of them`;
-    return { service, reason: 'Conflicted', message };
+      return { ...at, reason: 'Accepted', message: `The policy is in force at Service ${id}` };
+    const message = lostTarget(`Service ${id}`, 'XBackendTrafficPolicy', winner);
+    return { ...at, reason: 'Conflicted', message };
   });
-  return { kind: 'XBackendTrafficPolicy', namespace, name, uid, generation, targets };
+  return { kind: 'XBackendTrafficPolicy', namespace, name, uid, generation, targets, references: null };
+}
+
+export function missingTarget(service: Key): string {
+  return `spec.targetRefs names Service ${service}, which does not exist; create it or correct the name`;
+}
+
+export function lostTarget(
+  target: string,
+  kind: Policy['kind'],
+  winner: Pick<PolicyRecord, 'namespace' | 'name'>,
+): string {
+  return `spec.targetRefs names ${target}, at which the older ${kind} ${winner.namespace}/${winner.name} is in force; policies do not merge, so delete one of them`;
 }
 
 /** What is wrong at targets, without `invalid`, which the object's own problems say. */

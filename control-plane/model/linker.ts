@@ -5,6 +5,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { CopyOnWriteMap } from './copy-on-write.ts';
 import { joinEndpoints } from './join-endpoints.ts';
+import { linkPorts, linkTlsPolicy, tlsPolicyProblems } from './link-backend-tls.ts';
 import { linkPolicy, linkTrafficPolicy, policyProblems, winnerOf } from './link-policy.ts';
 import { type LinkedRoute, linkRoute } from './link-route.ts';
 import { linkSplit } from './link-split.ts';
@@ -18,6 +19,7 @@ import {
   type Records,
   recordKinds,
   type SplitRecord,
+  type TlsPolicyRecord,
 } from './records.ts';
 import { meetsAffinity } from './session-affinity.ts';
 
@@ -56,6 +58,9 @@ export class Linker {
   readonly #splitsOfGroup = new MultiMap<Key, string>();
   /** Policies that target a Service. */
   readonly #policiesOfService = new MultiMap<Key, Key>();
+  readonly #tlsPoliciesOfService = new MultiMap<Key, Key>();
+  /** BackendTLSPolicies that refer to a ConfigMap. */
+  readonly #tlsPoliciesOfConfigMap = new MultiMap<Key, Key>();
   readonly #linkedRoutes = new Map<string, LinkedRoute>();
   readonly #setProblems: (subject: string, problems: readonly string[]) => void;
 
@@ -102,14 +107,17 @@ export class Linker {
     }
     const routes = this.#dirtyRoutes();
     const policies = new Set(this.#dirty.XBackendTrafficPolicy);
+    const tlsPolicies = new Set(this.#dirty.BackendTLSPolicy);
     for (const service of services) {
       for (const policy of this.#policiesOfService.get(service)) policies.add(policy);
+      for (const policy of this.#tlsPoliciesOfService.get(service)) tlsPolicies.add(policy);
       if (!this.#linkService(service)) continue;
       change.services.add(service);
       for (const route of this.#routesOfService.get(service)) routes.add(route);
     }
     for (const route of routes) this.#linkRoute(route, change.routed);
     for (const policy of policies) this.#linkPolicy(policy);
+    for (const policy of tlsPolicies) this.#linkTlsPolicy(policy);
     for (const kind of recordKinds) this.#dirty[kind].clear();
     return change;
   }
@@ -158,6 +166,25 @@ export class Linker {
         }
         return;
       }
+      case 'BackendTLSPolicy': {
+        const { namespace, targets, authorities } = record as TlsPolicyRecord;
+        for (const target of targets) {
+          const service = serviceKey({ namespace, name: target.service });
+          update(this.#tlsPoliciesOfService, service, key);
+          this.#dirty.Service.add(service);
+        }
+        for (const name of authorities)
+          update(this.#tlsPoliciesOfConfigMap, serviceKey({ namespace, name }), key);
+        return;
+      }
+      case 'ConfigMap':
+        for (const policy of this.#tlsPoliciesOfConfigMap.get(key)) {
+          const held = this.#records.BackendTLSPolicy.get(policy);
+          this.#dirty.BackendTLSPolicy.add(policy);
+          for (const { service } of held?.targets ?? [])
+            this.#dirty.Service.add(serviceKey({ namespace: held?.namespace ?? '', name: service }));
+        }
+        return;
       case 'Service':
       case 'Namespace':
       case 'Node':
@@ -232,7 +259,8 @@ export class Linker {
     if (record === undefined) return this.services.delete(key);
     const linked = linkService(record, this.endpoints.get(key), pod => this.workloads.get(pod));
     const policy = linkTrafficPolicy(winnerOf(this.#policiesOf(key)));
-    const after = policy === null ? linked : { ...linked, policy };
+    const secured = linkPorts(linked, this.#tlsPoliciesOf(key), id => this.#records.ConfigMap.get(id));
+    const after = policy === null ? secured : { ...secured, policy };
     if (isDeepStrictEqual(this.services.get(key), after)) return false;
     this.services.set(key, after);
     return true;
@@ -265,21 +293,44 @@ export class Linker {
   }
 
   #linkPolicy(key: Key): void {
-    const id = subject('XBackendTrafficPolicy', key);
     const record = this.#records.XBackendTrafficPolicy.get(key);
-    if (record === undefined) {
-      this.policies.delete(id);
-      this.#setProblems(id, []);
-      return;
-    }
-    const after = linkPolicy(
-      record,
-      service => this.services.get(service),
-      service => this.#policiesOf(service),
+    const after =
+      record === undefined
+        ? undefined
+        : linkPolicy(
+            record,
+            service => this.services.get(service),
+            service => this.#policiesOf(service),
+          );
+    const problems = after === undefined ? [] : policyProblems(after, record?.invalid ?? '');
+    this.#setPolicy(subject('XBackendTrafficPolicy', key), after, problems);
+  }
+
+  #tlsPoliciesOf(service: Key): TlsPolicyRecord[] {
+    return [...this.#tlsPoliciesOfService.get(service)].flatMap(
+      key => this.#records.BackendTLSPolicy.get(key) ?? [],
     );
+  }
+
+  #linkTlsPolicy(key: Key): void {
+    const record = this.#records.BackendTLSPolicy.get(key);
+    const after =
+      record === undefined
+        ? undefined
+        : linkTlsPolicy(
+            record,
+            id => this.services.get(id),
+            id => this.#tlsPoliciesOf(id),
+            id => this.#records.ConfigMap.get(id),
+          );
+    this.#setPolicy(subject('BackendTLSPolicy', key), after, after ? tlsPolicyProblems(after) : []);
+  }
+
+  #setPolicy(id: string, after: Policy | undefined, problems: readonly string[]): void {
     if (isDeepStrictEqual(this.policies.get(id), after)) return;
-    this.policies.set(id, after);
-    this.#setProblems(id, policyProblems(after, record.invalid));
+    if (after === undefined) this.policies.delete(id);
+    else this.policies.set(id, after);
+    this.#setProblems(id, problems);
   }
 
   #computeRoute(id: string): LinkedRoute | undefined {

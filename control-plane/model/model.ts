@@ -17,7 +17,31 @@ export interface ServicePort {
   /** Number, or the name of a container port; endpoints carry the result. */
   readonly targetPort: number | string;
   readonly protocol: PortProtocol;
+  /** Clients speak TLS with the application themselves (`https`, `tls`): their bytes are never wrapped. */
+  readonly clientTls: boolean;
+  /** The application serves TLS, and the mesh opens it; null: no policy says so. */
+  readonly backendTls: BackendTls | null;
 }
+
+/** One of the names that the certificate of an application must have (SubjectAltName of Gateway API). */
+export interface SubjectAltName {
+  readonly kind: 'hostname' | 'uri';
+  /** A hostname may begin with `*.`. */
+  readonly value: string;
+}
+
+/** How TLS is opened to an application that serves it itself (BackendTLSPolicy, GEP-1897). */
+export type BackendTls =
+  | {
+      readonly kind: 'verified';
+      readonly hostname: string;
+      /** One of these must be in the certificate; none: the hostname. */
+      readonly subjectAltNames: readonly SubjectAltName[];
+      /** Certificates, PEM; null: what the client's runtime trusts. */
+      readonly authorities: string | null;
+    }
+  /** The policy is invalid: nothing may be sent, least of all in plaintext. */
+  | { readonly kind: 'refused' };
 
 /** How many retries a client of a Service may make (RetryConstraint, GEP-3388). */
 export interface RetryBudget {
@@ -264,7 +288,7 @@ export interface Route {
 
 /** A policy attached to Services, and what has become of it at each (GEP-713). */
 export interface Policy {
-  readonly kind: 'XBackendTrafficPolicy';
+  readonly kind: 'XBackendTrafficPolicy' | 'BackendTLSPolicy';
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
@@ -272,10 +296,17 @@ export interface Policy {
   readonly targets: readonly {
     /** A Service of the policy's namespace. */
     readonly service: string;
+    /** Name of its port, '' for all of it. */
+    readonly sectionName: string;
     /** In the words of Gateway API (PolicyConditionReason). */
-    readonly reason: 'Accepted' | 'Conflicted' | 'Invalid' | 'TargetNotFound';
+    readonly reason: 'Accepted' | 'Conflicted' | 'Invalid' | 'TargetNotFound' | 'NoValidCACertificate';
     readonly message: string;
   }[];
+  /** What has become of what it refers to besides; null for kinds that refer to nothing. */
+  readonly references: {
+    readonly reason: 'ResolvedRefs' | 'InvalidCACertificateRef' | 'InvalidKind';
+    readonly message: string;
+  } | null;
 }
 
 /** Everything, at one moment. `version` grows with every change. */

@@ -3,7 +3,17 @@
  * backend that names a Service, a pod that inherits from its namespace) is joined by the linker, so that neither the
  * order in which objects arrive nor the source matters.
  */
-import type { Endpoint, Key, RetryBudget, Route, RouteMatch, Service, Session, Workload } from './model.ts';
+import type {
+  Endpoint,
+  Key,
+  RetryBudget,
+  Route,
+  RouteMatch,
+  Service,
+  Session,
+  SubjectAltName,
+  Workload,
+} from './model.ts';
 
 export type MtlsMode = 'permissive' | 'strict' | '';
 
@@ -70,6 +80,41 @@ export interface PolicyRecord {
   readonly invalid: string;
 }
 
+/** A BackendTLSPolicy, of Services in its own namespace. */
+export interface TlsPolicyRecord {
+  readonly namespace: string;
+  readonly name: string;
+  readonly uid: string;
+  readonly generation: number;
+  readonly created: number;
+  readonly targets: readonly TlsPolicyTarget[];
+  readonly hostname: string;
+  readonly subjectAltNames: readonly SubjectAltName[];
+  /** The roots that the runtime of the client knows, in place of `authorities`. */
+  readonly wellKnown: boolean;
+  /** ConfigMaps of its namespace that hold the authorities. */
+  readonly authorities: readonly string[];
+  /** What is wrong with references to authorities that are no ConfigMaps; one sentence each. */
+  readonly invalidKinds: readonly string[];
+  /** Why no connection may be opened by it, '' if nothing is wrong. */
+  readonly invalid: string;
+}
+
+export interface TlsPolicyTarget {
+  /** Name of a Service. */
+  readonly service: string;
+  /** Name of one of its ports; '': all that no other policy names. */
+  readonly sectionName: string;
+}
+
+/** What a ConfigMap holds for BackendTLSPolicies. */
+export interface ConfigMapRecord {
+  /** Certificates, PEM and nothing else; '' if there are none that can be used. */
+  readonly authorities: string;
+  /** Why there are none: completes `ConfigMap x/y ...`. */
+  readonly problem: string;
+}
+
 export interface Records {
   readonly Service: ServiceRecord;
   readonly EndpointSlice: EndpointSliceRecord;
@@ -81,6 +126,8 @@ export interface Records {
   readonly TrafficSplit: SplitRecord;
   readonly HTTPRouteGroup: RouteGroupRecord;
   readonly XBackendTrafficPolicy: PolicyRecord;
+  readonly BackendTLSPolicy: TlsPolicyRecord;
+  readonly ConfigMap: ConfigMapRecord;
 }
 
 export type RecordKind = keyof Records;
@@ -96,6 +143,8 @@ export const recordKinds = [
   'TrafficSplit',
   'HTTPRouteGroup',
   'XBackendTrafficPolicy',
+  'BackendTLSPolicy',
+  'ConfigMap',
 ] as const satisfies readonly RecordKind[];
 
 /** Where sources write. Keys are `namespace/name`, or the name of an object without a namespace. */

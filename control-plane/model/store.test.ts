@@ -37,7 +37,7 @@ function service(name: string, port = 80): Service {
     uid: name,
     kind: 'cluster-ip',
     addresses: ['10.0.0.1'],
-    ports: [{ port, name: 'p', targetPort: 8080, protocol: 'detect' }],
+    ports: [{ port, name: 'p', targetPort: 8080, protocol: 'detect', clientTls: false, backendTls: null }],
     preferClose: false,
     clientAffinity: false,
     externalName: '',

@@ -5,7 +5,13 @@ import { type AncestorStatus, mergeAncestors, wantedAncestors } from './policy-s
 import { mergeParents, type ParentStatus, wantedParents } from './route-status.ts';
 import { serviceConditions } from './service-status.ts';
 
-export const statusKinds = ['HTTPRoute', 'GRPCRoute', 'XBackendTrafficPolicy', 'Service'] as const;
+export const statusKinds = [
+  'HTTPRoute',
+  'GRPCRoute',
+  'XBackendTrafficPolicy',
+  'BackendTLSPolicy',
+  'Service',
+] as const;
 export type StatusKind = (typeof statusKinds)[number];
 
 /** The kind in `<kind>/<namespace>/<name>`; undefined if its status is not ours to write. */
@@ -51,7 +57,8 @@ export function statusToWrite(
       const conditions = serviceConditions(metadata, held, mesh.policies, controller, now);
       return conditions === null ? null : { conditions };
     }
-    case 'XBackendTrafficPolicy': {
+    case 'XBackendTrafficPolicy':
+    case 'BackendTLSPolicy': {
       const policy = mesh.policies.get(`${kind}/${id}`);
       if (!isKnown(policy)) return null;
       const wanted = policy === undefined ? [] : wantedAncestors(policy);

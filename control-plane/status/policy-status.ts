@@ -17,10 +17,20 @@ export interface AncestorStatus {
 const MOST = 16;
 
 /** What is to be said of a policy, by target. */
-export function wantedAncestors({ targets, generation }: Policy): WantedParent[] {
-  return targets.map(({ service, reason, message }) => ({
-    parentRef: { group: '', kind: 'Service', name: service },
-    conditions: [condition('Accepted', reason === 'Accepted', reason, message, generation)],
+export function wantedAncestors({ targets, references, generation }: Policy): WantedParent[] {
+  const resolved = references?.reason === 'ResolvedRefs';
+  const said =
+    references === null
+      ? []
+      : [condition('ResolvedRefs', resolved, references.reason, references.message, generation)];
+  return targets.map(({ service, sectionName, reason, message }) => ({
+    parentRef: {
+      group: '',
+      kind: 'Service',
+      name: service,
+      ...(sectionName === '' ? {} : { sectionName }),
+    },
+    conditions: [condition('Accepted', reason === 'Accepted', reason, message, generation), ...said],
   }));
 }
 

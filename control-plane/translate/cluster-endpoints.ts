@@ -1,3 +1,4 @@
+import type { BackendTls } from '../model/model.ts';
 import { podDestination, serviceDestination } from './destination.ts';
 import { type EndpointLocality, endpointSet, podEndpoint } from './endpoint-set.ts';
 import type { MeshReader } from './mesh-reader.ts';
@@ -13,4 +14,13 @@ export function clusterEndpoints(reader: MeshReader, name: string, zone: string)
   }
   const destination = serviceDestination(reader, subject.service, subject.port);
   return destination === null ? null : endpointSet(reader, destination.service, destination.port, zone);
+}
+
+/** What a policy says of TLS to the application behind the cluster; null if nothing. */
+export function clusterTls(reader: MeshReader, name: string): BackendTls | null {
+  const subject = parseClusterName(name);
+  if (subject === null) return null;
+  if (subject.kind === 'pod')
+    return podDestination(reader, subject.workload, subject.port)?.backendTls ?? null;
+  return serviceDestination(reader, subject.service, subject.port)?.port.backendTls ?? null;
 }

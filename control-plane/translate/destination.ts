@@ -1,5 +1,12 @@
 import { type PortProtocol, portProtocol } from '../../api/protocol.ts';
-import { type Key, key, type Service, type ServicePort, type Workload } from '../model/model.ts';
+import {
+  type BackendTls,
+  type Key,
+  key,
+  type Service,
+  type ServicePort,
+  type Workload,
+} from '../model/model.ts';
 import type { MeshReader } from './mesh-reader.ts';
 
 /** What a client can call: a port of a Service, or a port of one pod. */
@@ -18,6 +25,9 @@ export interface PodDestination {
   readonly protocol: PortProtocol;
   /** The Service that has the port as a target port, for metrics; null if there is none. */
   readonly service: Service | null;
+  /** As of {@link ServicePort}. */
+  readonly clientTls: boolean;
+  readonly backendTls: BackendTls | null;
 }
 
 /** Finds what `host:port` stands for; null if it is nothing of the mesh. `host` is an address or a DNS name. */
@@ -64,17 +74,20 @@ export function podDestination(reader: MeshReader, id: Key, port: number): PodDe
   const declared = declaredPorts(reader, workload).get(port);
   if (declared !== undefined) return { kind: 'pod', workload, port, ...declared };
   if (!workload.meshed) return null;
-  return { kind: 'pod', workload, port, protocol: undeclaredProtocol(workload, port), service: null };
+  const protocol = undeclaredProtocol(workload, port);
+  return { kind: 'pod', workload, port, protocol, service: null, clientTls: false, backendTls: null };
 }
 
 export interface DeclaredPort {
   readonly protocol: PortProtocol;
   readonly service: Service;
+  readonly clientTls: boolean;
+  readonly backendTls: BackendTls | null;
 }
 
 /**
  * Target ports of a pod that Services declare. Where two Services declare one port, the declared protocol goes before
- * `detect`, then the first by name.
+ * `detect`, then the first by name. That the application serves TLS is so if one of them says it.
  */
 export function declaredPorts(reader: MeshReader, workload: Workload): Map<number, DeclaredPort> {
   const ports = new Map<number, DeclaredPort>();
@@ -85,8 +98,10 @@ export function declaredPorts(reader: MeshReader, workload: Workload): Map<numbe
       const target = targetPort(workload, port);
       if (target === null) continue;
       const known = ports.get(target);
-      if (known !== undefined && (known.protocol !== 'detect' || port.protocol === 'detect')) continue;
-      ports.set(target, { protocol: port.protocol, service });
+      const backendTls = known?.backendTls ?? port.backendTls;
+      const stays = known !== undefined && (known.protocol !== 'detect' || port.protocol === 'detect');
+      const { protocol, clientTls } = port;
+      ports.set(target, stays ? { ...known, backendTls } : { protocol, service, clientTls, backendTls });
     }
   }
   for (const port of workload.opaquePorts) {

@@ -40,7 +40,9 @@ export function mesh(parts: MeshParts): Mesh {
 }
 
 export function port(number: number, fields: Partial<ServicePort> = {}): ServicePort {
-  return { port: number, name: `port-${number}`, targetPort: number, protocol: 'http', ...fields };
+  const name = `port-${number}`;
+  const declared = { targetPort: number, protocol: 'http', clientTls: false, backendTls: null } as const;
+  return { port: number, name, ...declared, ...fields };
 }
 
 export function service(name: string, fields: Partial<Service> = {}): Service {

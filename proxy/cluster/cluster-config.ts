@@ -86,6 +86,31 @@ export interface SessionConfig {
   readonly key: string;
 }
 
+/**
+ * TLS that the application of an endpoint serves itself.
+ *  - `verified`: opened with this name and checked against these authorities.
+ *  - `refused`: the policy that asks for it is invalid, and nothing may be sent.
+ */
+export type BackendTlsConfig =
+  | {
+      readonly kind: 'verified';
+      /** Server Name Indication. */
+      readonly serverName: string;
+      /** The certificate must have one of them. */
+      readonly names: readonly CertificateName[];
+      /** Certificates, PEM; null: those that the runtime knows. */
+      readonly authorities: string | null;
+      /** Opaque connections pass as they come: the client speaks TLS itself. */
+      readonly clientTls: boolean;
+    }
+  | { readonly kind: 'refused'; readonly clientTls: boolean };
+
+export interface CertificateName {
+  readonly kind: 'dns' | 'uri';
+  /** `regex`: an expression that must match the whole name. */
+  readonly match: { readonly kind: 'exact' | 'regex'; readonly value: string };
+}
+
 export interface ClusterConfig {
   readonly name: string;
   readonly version: string;
@@ -102,6 +127,8 @@ export interface ClusterConfig {
   readonly maxRequests: number;
   /** For rules that have none of their own. */
   readonly session: SessionConfig | null;
+  /** null: the application is spoken to in plaintext. */
+  readonly backendTls: BackendTlsConfig | null;
 }
 
 export interface EndpointsConfig {

@@ -31,6 +31,7 @@ export function clusterConfig(overrides: Partial<ClusterConfig> = {}): ClusterCo
     maxConnections: 0,
     maxRequests: 0,
     session: null,
+    backendTls: null,
     ...overrides,
   };
 }

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { createPicker, type Picker } from '../load-balancer/picker.ts';
-import type { ClusterConfig, EndpointsConfig } from './cluster-config.ts';
+import type { ClusterConfig, EndpointConfig, EndpointsConfig } from './cluster-config.ts';
 import { Endpoint, endpointKey } from './endpoint.ts';
 import { buildView, type EndpointView } from './endpoint-view.ts';
 import { RetryRate } from './retry-rate.ts';
@@ -59,29 +59,39 @@ export class Cluster {
     // What was counted until now stays, unless it is to be counted in another way.
     if (!isDeepStrictEqual(config.retryBudget.rate, this.config.retryBudget.rate))
       this.retryRate = retryRate(config);
-    this.config = config;
+    const sameTls = isDeepStrictEqual(config.backendTls, this.config.backendTls);
+    // The object as well: what was made of it is found by it.
+    this.config = sameTls ? { ...config, backendTls: this.config.backendTls } : config;
+    // Connections of both kinds never mix: what is open ends with its requests.
+    if (!sameTls) this.#replaceEndpoints(this.endpoints, new Map());
   }
 
   /** Takes over a list of endpoints; those that stay keep their state, those that are gone are told. */
   updateEndpoints(config: EndpointsConfig): void {
     const known = new Map<string, Endpoint>();
     for (const endpoint of this.endpoints) known.set(endpoint.key, endpoint);
+    this.#replaceEndpoints(config.endpoints, known);
+    this.endpointsVersion = config.version;
+  }
+
+  /** `known`: those of the present endpoints that may stay. */
+  #replaceEndpoints(endpoints: readonly EndpointConfig[], known: ReadonlyMap<string, Endpoint>): void {
     const next = new Map<string, Endpoint>();
-    for (const item of config.endpoints) {
+    for (const item of endpoints) {
       const key = endpointKey(item);
       if (next.has(key)) continue;
       const endpoint = known.get(key);
-      if (endpoint === undefined) next.set(key, new Endpoint(item));
+      if (endpoint === undefined) next.set(key, new Endpoint(item, this.config.backendTls));
       else {
         endpoint.update(item);
         next.set(key, endpoint);
       }
     }
+    const before = this.endpoints;
     this.endpoints = [...next.values()];
-    this.endpointsVersion = config.version;
     this.#stale = true;
-    for (const endpoint of known.values()) {
-      if (!next.has(endpoint.key)) endpoint.remove();
+    for (const endpoint of before) {
+      if (next.get(endpoint.key) !== endpoint) endpoint.remove();
     }
   }
 

@@ -1,5 +1,5 @@
 import type { EdgeSeries } from '../telemetry/edge-series.ts';
-import type { EndpointConfig, WorkloadLabels } from './cluster-config.ts';
+import type { BackendTlsConfig, EndpointConfig, WorkloadLabels } from './cluster-config.ts';
 
 /** What makes two configurations the same endpoint: statistics, ejection and pools persist while it does not change. */
 export function endpointKey(config: EndpointConfig): string {
@@ -17,6 +17,10 @@ export class Endpoint {
   readonly meshed: boolean;
   /** SPIFFE ID that it must prove; '' if not meshed. */
   readonly identity: string;
+  /** Of its cluster; an endpoint has one way to be connected to, for life. */
+  readonly backendTls: BackendTlsConfig | null;
+  /** Its sidecar reads the requests, and answers for the application: no TLS of the application's hides them. */
+  readonly proxied: boolean;
   /** 1.. as configured. */
   weight: number;
   priority: number;
@@ -54,12 +58,14 @@ export class Endpoint {
   grpcSeries: EdgeSeries | null;
   tcpSeries: EdgeSeries | null;
 
-  constructor(config: EndpointConfig) {
+  constructor(config: EndpointConfig, backendTls: BackendTlsConfig | null = null) {
     this.key = endpointKey(config);
     this.address = config.address;
     this.port = config.port;
     this.meshed = config.meshed;
     this.identity = config.identity;
+    this.backendTls = backendTls;
+    this.proxied = config.meshed && backendTls === null;
     this.weight = config.weight;
     this.priority = config.priority;
     this.zone = config.zone;

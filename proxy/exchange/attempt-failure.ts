@@ -35,6 +35,9 @@ const connectionFailures: Readonly<Record<PoolFailure, AttemptFailure>> = {
   'no-certificate': failure(null, 'neutral', 'CONFIG_UNAVAILABLE'),
   exhausted: failure(null, 'neutral', 'OVERFLOW'),
   overflow: failure(null, 'neutral', 'OVERFLOW'),
+  'backend-certificate': failure('connect-failed', 'failure', 'BACKEND_CERTIFICATE'),
+  'backend-tls': failure('connect-failed', 'failure', 'BACKEND_TLS'),
+  'backend-policy': failure(null, 'neutral', 'BACKEND_TLS_POLICY'),
 };
 
 export function connectionFailure(reason: PoolFailure): AttemptFailure {

@@ -90,9 +90,15 @@ export class OwnEdges {
       destination: labels.principal === principal ? labels : { ...labels, principal },
       service,
       protocol,
-      security: endpoint === null ? 'unknown' : endpoint.meshed ? 'mutual_tls' : 'none',
+      security: endpoint === null ? 'unknown' : securityOf(endpoint),
     });
   }
+}
+
+/** What the mesh does goes before what it opens to the application. */
+function securityOf({ meshed, backendTls }: Endpoint): EdgeLabels['security'] {
+  if (meshed) return 'mutual_tls';
+  return backendTls === null ? 'none' : 'tls';
 }
 
 function cached(endpoint: Endpoint, protocol: EdgeLabels['protocol']): EdgeSeries | null {

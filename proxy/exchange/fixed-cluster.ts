@@ -25,6 +25,7 @@ export function fixedCluster(
     maxConnections: 0,
     maxRequests: 0,
     session: null,
+    backendTls: null,
   });
   cluster.updateEndpoints({
     name,

@@ -142,14 +142,14 @@ export class OutboundDirection implements Direction {
 
   transport(exchange: Exchange, cluster: Cluster, endpoint: Endpoint): HttpTransportKind {
     // Between sidecars a tunnel has a connection of its own.
-    if (endpoint.meshed) return exchange.asksTunnel ? 'http1' : 'http2';
+    if (endpoint.proxied) return exchange.asksTunnel ? 'http1' : 'http2';
     const { protocol } = cluster.config;
     if (protocol !== 'auto') return protocol;
     return exchange.head.version === 20 ? 'http2' : 'http1';
   }
 
   appendHopFields(exchange: Exchange, endpoint: Endpoint, fields: FieldLines): void {
-    if (!endpoint.meshed) return;
+    if (!endpoint.proxied) return;
     fields.push(sourceField, this.#options.edges.source);
     if (exchange.head.version !== 20) fields.push(versionField, '1.1');
   }

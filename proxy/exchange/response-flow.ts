@@ -50,7 +50,7 @@ function retriesAnswer(exchange: Exchange, attempt: Attempt, head: ResponseHead)
   const { status } = head;
   const { grpcStatus } = exchange;
   if (status < 400 && grpcStatus <= 0) return false;
-  const code = attempt.endpoint.meshed ? peerFailure(head.fields) : '';
+  const code = attempt.endpoint.proxied ? peerFailure(head.fields) : '';
   const told = code === '' ? null : peerReason(code);
   const untouched = told === 'connect-failed';
   let reason = told;
@@ -95,7 +95,7 @@ export function clientWritable(exchange: Exchange): void {
 
 export function passResponseTrailers(exchange: Exchange, attempt: Attempt, lines: FieldLines): void {
   if (exchange.grpc) exchange.grpcStatus = grpcStatusOf(lines);
-  const code = exchange.grpcStatus > 0 && attempt.endpoint.meshed ? peerFailure(lines) : '';
+  const code = exchange.grpcStatus > 0 && attempt.endpoint.proxied ? peerFailure(lines) : '';
   cleanTrailers(lines);
   if (code !== '') {
     noteFailure(exchange, code, false);

@@ -14,7 +14,7 @@ import type { ResetReason } from './stream.ts';
 
 /** Where connections that carry bytes come from; `proxy/upstream` implements it. */
 interface TcpSource {
-  dialTcp(cluster: Cluster, endpoint: Endpoint, owner: DialOwner): Dial | null;
+  dialTcp(cluster: Cluster, endpoint: Endpoint, clientTls: boolean, owner: DialOwner): Dial | null;
   /** Gives back the place of a connection that is gone. */
   releaseTcp(cluster: Cluster): void;
 }
@@ -100,9 +100,14 @@ export class Splice implements DialOwner {
     if (endpoint === null) return this.#noEndpoint();
     this.attempts++;
     this.endpoint = endpoint;
-    this.#dial = connections.dialTcp(this.cluster, endpoint, this);
+    this.#dial = connections.dialTcp(this.cluster, endpoint, this.#clientTls(endpoint), this);
     if (this.#dial === null) return this.#fail('OVERFLOW');
     beginAttempt(endpoint);
+  }
+
+  /** The client speaks TLS with the application itself: by what is declared, or by its first byte (RFC 8446 §5.1, handshake). */
+  #clientTls({ backendTls }: Endpoint): boolean {
+    return backendTls !== null && (backendTls.clientTls || this.#early[0]?.[0] === 22);
   }
 
   #noEndpoint(): void {

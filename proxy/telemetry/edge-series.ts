@@ -12,7 +12,7 @@ export interface EdgeLabels {
   readonly destination: WorkloadLabels;
   readonly service: ServiceLabels;
   readonly protocol: 'http' | 'grpc' | 'tcp';
-  readonly security: 'mutual_tls' | 'none' | 'unknown';
+  readonly security: 'mutual_tls' | 'tls' | 'none' | 'unknown';
 }
 
 /** Where each histogram begins in {@link OutcomeCell.samples}: buckets, +Inf bucket, sum. */

@@ -29,7 +29,8 @@ export class PeerFaults {
 
   /**
    * `error`: name of a refusal of HTTP/1.1, of a code of RFC 9113 §7; for TLS `handshake`, `identity` (the peer has not
-   * proved who it should be), `rejected` (it does not accept our certificate) or `plaintext` (it should have used TLS).
+   * proved who it should be), `rejected` (it does not accept our certificate), `backend` (the application's TLS is not
+   * what its policy asks for) or `plaintext` (it should have used TLS).
    */
   protocol(protocol: 'http1' | 'http2' | 'tls', peer: FaultyPeer, error: string): void {
     const key = `${protocol} ${peer} ${error}`;

@@ -74,7 +74,8 @@ export function readInto(socket: Socket, onread: OnRead): boolean {
 export function resetOnDestroy(socket: Socket): void {
   const handle = handleOf(socket);
   if (handle === null) return;
-  const tcp = handle._parent ?? handle;
+  let tcp = handle;
+  while (tcp._parent !== undefined) tcp = tcp._parent;
   const { close, reset } = tcp;
   if (reset === undefined) return;
   tcp.close = callback => {

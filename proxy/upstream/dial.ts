@@ -3,17 +3,19 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import { applicationSource } from '../../api/ports.ts';
 import { meshAlpn } from '../../api/protocol.ts';
 import type { Clock } from '../../runtime/clock.ts';
+import type { BackendTlsConfig } from '../cluster/cluster-config.ts';
 import type { TimerWheel } from '../exchange/timer-wheel.ts';
 import { WheelTimer } from '../exchange/timer-wheel.ts';
 import type { Identity, IdentitySource } from '../identity/identity.ts';
 import { peerIdentity } from '../identity/peer-certificate.ts';
-import { type OnRead, readBeforeClosing } from '../transport/socket-handle.ts';
+import { type OnRead, readBeforeClosing, readInto } from '../transport/socket-handle.ts';
 import { SHARED_HIGH_WATER, SocketTransport, type TransportShared } from '../transport/socket-transport.ts';
 import type { TransportUser } from '../transport/transport.ts';
+import type { BackendTlsVerifiers } from './backend-tls.ts';
 
 /** `tls.connect` takes the options of `net.connect` as well; its type leaves some out. */
 type TlsOptions = ConnectionOptions & {
-  onread: OnRead;
+  onread?: OnRead;
   noDelay: boolean;
   allowHalfOpen: boolean;
   autoSelectFamily: boolean;
@@ -23,10 +25,15 @@ type TlsOptions = ConnectionOptions & {
 export interface DialContext {
   readonly transport: TransportShared;
   readonly identity: IdentitySource;
+  readonly verifiers: BackendTlsVerifiers;
   readonly wheel: TimerWheel;
   readonly clock: Clock;
-  /** One side did not accept the other's certificate. */
-  readonly onDistrust: (target: DialTarget, failure: 'identity' | 'rejected', detail: string) => void;
+  /** One side did not accept the other's certificate, or there is no TLS with the application (`backend`). */
+  readonly onDistrust: (
+    target: DialTarget,
+    failure: 'identity' | 'rejected' | 'backend',
+    detail: string,
+  ) => void;
 }
 
 export interface DialTarget {
@@ -38,12 +45,21 @@ export interface DialTarget {
    */
   readonly fallback: string;
   readonly port: number;
-  /** ALPN protocol of a TLS connection with our certificate; '' for plaintext. */
+  /** ALPN protocol of a TLS connection with our certificate; '' for none. */
   readonly alpn: string;
-  /** SPIFFE ID that the peer must prove; '' for plaintext. */
+  /** SPIFFE ID that the peer must prove; '' for none. */
   readonly identity: string;
+  /** TLS with the application: inside of that with its sidecar if there is one. */
+  readonly backendTls: BackendTlsConfig | null;
+  /** ALPN protocol that the application is offered; '' for none. HTTP/2 must be chosen (RFC 9113 §3.2), HTTP/1.1 need not be. */
+  readonly backendAlpn: 'h2' | 'http/1.1' | '';
   /** TCP and TLS together, ms. */
   readonly timeoutMs: number;
+}
+
+/** What answers on the connection is the sidecar of the endpoint, and not its application. */
+export function reachesSidecar({ alpn, backendTls }: DialTarget): boolean {
+  return alpn !== '' && backendTls === null;
 }
 
 /**
@@ -54,8 +70,20 @@ export interface DialTarget {
  *  - `rejected`: the peer did not accept our certificate, which is not its fault.
  *  - `no-certificate`: we have none yet.
  *  - `exhausted`: this host has no port or file descriptor left.
+ *  - `backend-certificate`: the application's certificate is not what its policy asks for.
+ *  - `backend-tls`: the application does not speak TLS, or not as it must, or refuses us.
+ *  - `backend-policy`: the policy on TLS with the application is invalid.
  */
-export type DialFailure = 'refused' | 'timeout' | 'identity' | 'rejected' | 'no-certificate' | 'exhausted';
+export type DialFailure =
+  | 'refused'
+  | 'timeout'
+  | 'identity'
+  | 'rejected'
+  | 'no-certificate'
+  | 'exhausted'
+  | 'backend-certificate'
+  | 'backend-tls'
+  | 'backend-policy';
 
 export interface DialOwner {
   /** The transport reads only after `resume()`; its user must be set at once. */
@@ -63,13 +91,16 @@ export interface DialOwner {
   onDialFailed(dial: Dial, failure: DialFailure, detail: string): void;
 }
 
+type VerifiedTls = Extract<BackendTlsConfig, { kind: 'verified' }>;
+
 const UNUSED: TransportUser = { receive() {}, receiveEnd() {}, closed() {} };
 
 /**
  * One connection being opened.
  *
- *   connecting ──TCP──▶ (TLS: securing ──identity proved──▶) done ──▶ onDialed
- *       └──────────────────┴── error, timeout ──▶ done ──▶ onDialFailed         cancel() ──▶ done, silently
+ *   connecting ──TCP──▶ (mesh: securing ──identity──▶) (application's TLS: verifying ──certificate──▶) done ──▶ onDialed
+ *       └─────────────────────┴───────────────────────────┴── error, timeout ──▶ done ──▶ onDialFailed
+ *   cancel() ──▶ done, silently
  */
 export class Dial {
   readonly target: DialTarget;
@@ -91,12 +122,16 @@ export class Dial {
     this.target = target;
     this.#owner = owner;
     this.#context = context;
-    const shared = target.alpn === meshAlpn.http2;
+    const shared = target.alpn === meshAlpn.http2 || target.backendAlpn === 'h2';
     this.#transport = new SocketTransport(context.transport, UNUSED, shared ? SHARED_HIGH_WATER : undefined);
     this.#timer = new WheelTimer(this);
     const identity = context.identity.current;
     this.generation = target.alpn === '' || identity === null ? 0 : identity.generation;
-    if (target.alpn === '') this.#connect(target.address);
+    const { backendTls } = target;
+    if (backendTls?.kind === 'refused')
+      queueMicrotask(() => this.#fail('backend-policy', 'the BackendTLSPolicy of the service is invalid'));
+    else if (target.alpn === '' && backendTls !== null) this.#connectToBackend(backendTls, null);
+    else if (target.alpn === '') this.#connect(target.address);
     else if (identity !== null) this.#connectSecurely(identity);
     else
       queueMicrotask(() => this.#fail('no-certificate', 'no certificate has been issued to this proxy yet'));
@@ -141,7 +176,7 @@ export class Dial {
   }
 
   #connectSecurely(identity: Identity): void {
-    const { address, port, alpn } = this.target;
+    const { address, port, alpn, backendTls } = this.target;
     const options: TlsOptions = {
       host: address,
       port,
@@ -153,7 +188,7 @@ export class Dial {
       noDelay: true,
       allowHalfOpen: true,
       autoSelectFamily: false,
-      onread: this.#transport.onread(),
+      ...(backendTls === null ? { onread: this.#transport.onread() } : {}),
     };
     const socket = connectTls(options);
     this.#socket = socket;
@@ -162,10 +197,53 @@ export class Dial {
       if (this.#done) return;
       socket.pause();
       const problem = this.#proveIdentity(socket, identity);
-      if (problem === '') this.#succeed(socket);
-      else this.#fail('identity', problem);
+      if (problem !== '') this.#fail('identity', problem);
+      else if (backendTls?.kind === 'verified') this.#connectToBackend(backendTls, socket);
+      else this.#succeed(socket);
     });
     socket.on('error', (error: NodeJS.ErrnoException) => this.#fail(failureOf(error), error.message));
+  }
+
+  /** `tunnel`: the connection with the endpoint's sidecar, through which its application is reached; null without one. */
+  #connectToBackend(tls: VerifiedTls, tunnel: TLSSocket | null): void {
+    const { address, port, backendAlpn } = this.target;
+    const verifier = this.#context.verifiers.of(tls);
+    const onread = this.#transport.onread();
+    const way =
+      tunnel === null
+        ? { host: address, port, noDelay: true, autoSelectFamily: false, onread }
+        : { socket: tunnel };
+    const socket = connectTls({
+      ...way,
+      allowHalfOpen: true,
+      secureContext: verifier.context,
+      servername: tls.serverName,
+      ...(backendAlpn === '' ? {} : { ALPNProtocols: [backendAlpn] }),
+      // Both are judged below: what is wrong with a certificate is told from what is wrong with TLS.
+      rejectUnauthorized: false,
+      checkServerIdentity: () => undefined,
+    } as TlsOptions);
+    this.#socket = socket;
+    let connected = tunnel !== null;
+    socket.once('connect', () => {
+      connected = true;
+      socket.setKeepAlive(true, this.#context.transport.keepaliveMs);
+    });
+    socket.once('secureConnect', () => {
+      if (this.#done) return;
+      socket.pause();
+      const problem = verifier.problemOf(socket);
+      if (problem !== '') return this.#fail('backend-certificate', problem);
+      if (backendAlpn === 'h2' && socket.alpnProtocol !== 'h2')
+        return this.#fail('backend-tls', 'the application does not offer HTTP/2 by ALPN');
+      this.#succeed(socket, tunnel === null || readInto(socket, onread));
+    });
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      const failure = failureOf(error);
+      // A sidecar resets what its application does not take, before a word of TLS.
+      const open = connected && (failure !== 'refused' || tunnel === null);
+      this.#fail(open && failure !== 'timeout' ? 'backend-tls' : failure, error.message);
+    });
   }
 
   /** Why the peer is not who it should be, '' if it is. Fails closed. */
@@ -184,9 +262,9 @@ export class Dial {
     return '';
   }
 
-  #succeed(socket: Socket): void {
+  #succeed(socket: Socket, direct = true): void {
     this.#finish();
-    this.#transport.attach(socket, true);
+    this.#transport.attach(socket, direct);
     this.#owner.onDialed(this, this.#transport);
   }
 
@@ -196,6 +274,8 @@ export class Dial {
     this.#socket?.destroy();
     if (failure === 'identity' || failure === 'rejected')
       this.#context.onDistrust(this.target, failure, detail);
+    if (failure === 'backend-certificate' || failure === 'backend-tls')
+      this.#context.onDistrust(this.target, 'backend', detail);
     this.#owner.onDialFailed(this, failure, detail);
   }
 

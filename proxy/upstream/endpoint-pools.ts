@@ -28,22 +28,28 @@ export class EndpointPools {
   /** A connection that can take a request now; otherwise null, and the waiter is told later. */
   acquire(kind: HttpTransportKind, waiter: ConnectionWaiter): PooledConnection | null {
     if (kind === 'http2') {
-      this.#http2 ??= new Http2Pool(this.#context, this.target(meshAlpn.http2));
+      this.#http2 ??= new Http2Pool(this.#context, this.target(meshAlpn.http2, 'h2', false));
       return this.#http2.acquire(waiter);
     }
-    this.#http1 ??= new Http1Pool(this.#context, this.target(meshAlpn.http1));
+    this.#http1 ??= new Http1Pool(this.#context, this.target(meshAlpn.http1, 'http/1.1', false));
     return this.#http1.acquire(waiter);
   }
 
-  /** Where and how to connect; `alpn` is used if the endpoint is in the mesh. */
-  target(alpn: string): DialTarget {
+  /**
+   * Where and how to connect. `alpn` is for a sidecar that reads what comes, `backendAlpn` for an application that serves TLS;
+   * then its sidecar, if it has one, carries bytes. `clientTls`: the client speaks TLS with the application itself.
+   */
+  target(alpn: string, backendAlpn: DialTarget['backendAlpn'], clientTls: boolean): DialTarget {
     const { address, port, meshed, identity } = this.#endpoint;
+    const backendTls = clientTls ? null : this.#endpoint.backendTls;
     return {
       address,
       fallback: meshed ? '' : this.#context.fallback,
       port,
-      alpn: meshed ? alpn : '',
+      alpn: !meshed ? '' : backendTls === null ? alpn : meshAlpn.tcp,
       identity: meshed ? identity : '',
+      backendTls,
+      backendAlpn: backendTls === null ? '' : backendAlpn,
       timeoutMs: this.#cluster.config.connectTimeoutMs,
     };
   }

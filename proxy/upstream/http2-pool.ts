@@ -2,7 +2,7 @@ import type { ResetReason } from '../exchange/stream.ts';
 import { type TimerOwner, WheelTimer } from '../exchange/timer-wheel.ts';
 import type { SocketTransport } from '../transport/socket-transport.ts';
 import type { TransportUser } from '../transport/transport.ts';
-import { Dial, type DialFailure, type DialOwner, type DialTarget } from './dial.ts';
+import { Dial, type DialFailure, type DialOwner, type DialTarget, reachesSidecar } from './dial.ts';
 import type { PoolContext } from './pool-context.ts';
 import { type ClientCodecConnection, type Pool, PooledConnection } from './pooled-connection.ts';
 import { type ConnectionWaiter, type PoolFailure, WaitQueue } from './wait-queue.ts';
@@ -116,9 +116,10 @@ export class Http2Pool implements Pool, DialOwner {
       dial.expiresAt,
       dialContext.clock.now(),
     );
-    pooled.connection = codecs.http2(transport, pooled, dial.target.alpn !== '');
+    const sidecar = reachesSidecar(dial.target);
+    pooled.connection = codecs.http2(transport, pooled, sidecar);
     open.add(pooled);
-    if (dial.target.alpn === '') {
+    if (!sidecar) {
       // An application that is busy may be slow to greet, as it may be slow to answer.
       transport.user = pooled.connection;
       this.#ready(pooled);

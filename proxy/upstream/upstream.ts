@@ -48,10 +48,14 @@ export class Upstream {
     return this.#poolsOf(cluster, endpoint).acquire(kind, waiter);
   }
 
-  /** A connection of its own that carries bytes. Counted in the cluster's limit: null if that is reached. */
-  dialTcp(cluster: Cluster, endpoint: Endpoint, owner: DialOwner): Dial | null {
+  /**
+   * A connection of its own that carries bytes. Counted in the cluster's limit: null if that is reached. `clientTls`: they
+   * are TLS already.
+   */
+  dialTcp(cluster: Cluster, endpoint: Endpoint, clientTls: boolean, owner: DialOwner): Dial | null {
     if (!this.#limit(cluster).take()) return null;
-    return new Dial(this.#dial, this.#poolsOf(cluster, endpoint).target(meshAlpn.tcp), owner);
+    const target = this.#poolsOf(cluster, endpoint).target(meshAlpn.tcp, '', clientTls);
+    return new Dial(this.#dial, target, owner);
   }
 
   /** Gives back the place of a connection of {@link dialTcp} that is gone, or was not opened. */

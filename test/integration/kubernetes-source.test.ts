@@ -126,7 +126,9 @@ onCluster('objects of the cluster become the mesh, and their changes arrive', as
   const mesh = await until(store, mesh => mesh.services.has(`${namespace}/web`));
   expect(mesh.services.get(`${namespace}/web`)).toMatchObject({
     kind: 'cluster-ip',
-    ports: [{ port: 80, name: 'http', targetPort: 8080, protocol: 'http' }],
+    ports: [
+      { port: 80, name: 'http', targetPort: 8080, protocol: 'http', clientTls: false, backendTls: null },
+    ],
   });
 
   // A node without a kubelet, so that the pod has the status that it gets here.

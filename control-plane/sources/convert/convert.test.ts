@@ -81,7 +81,7 @@ status: {loadBalancer: {ingress: [{ip: 203.0.113.1}]}}`);
       { port: 7001, name: '', targetPort: 7001, protocol: 'opaque' },
       { port: 3306, name: '', targetPort: 3306, protocol: 'opaque' },
       { port: 91, name: '', targetPort: 91, protocol: 'detect' },
-    ],
+    ].map(port => ({ ...port, clientTls: false, backendTls: null })),
   });
 });
 

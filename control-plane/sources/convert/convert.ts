@@ -1,6 +1,8 @@
 /** Which objects are read, from which API groups, and how each becomes a record. Both sources go through here. */
 import { key } from '../../model/model.ts';
 import type { RecordKind, Records, RecordWriter } from '../../model/records.ts';
+import { convertBackendTlsPolicy } from './backend-tls-policy.ts';
+import { convertConfigMap } from './config-map.ts';
 import { convertEndpointSlice } from './endpoint-slice.ts';
 import { convertGrpcRoute } from './grpc-route.ts';
 import { convertHttpRoute } from './http-route.ts';
@@ -62,6 +64,9 @@ export const kindDefinitions: { readonly [K in RecordKind]: KindDefinition } = {
     namespaced: true,
     optional: true,
   },
+  BackendTLSPolicy: { ...gateway, versions: ['v1', 'v1alpha3'], plural: 'backendtlspolicies' },
+  // Of these a cluster has many: only those that policies refer to are read.
+  ConfigMap: { ...core, plural: 'configmaps', namespaced: true },
 };
 
 const converters: { readonly [K in RecordKind]: (object: KubernetesObject) => Converted<Records[K]> } = {
@@ -75,6 +80,8 @@ const converters: { readonly [K in RecordKind]: (object: KubernetesObject) => Co
   TrafficSplit: convertTrafficSplit,
   HTTPRouteGroup: convertHttpRouteGroup,
   XBackendTrafficPolicy: convertTrafficPolicy,
+  BackendTLSPolicy: convertBackendTlsPolicy,
+  ConfigMap: convertConfigMap,
 };
 
 /** The kind that an object's `apiVersion` and `kind` stand for; null if it is not read. */

@@ -1,4 +1,4 @@
-import { portProtocol } from '../../../api/protocol.ts';
+import { clientsSpeakTls, portProtocol } from '../../../api/protocol.ts';
 import type { Service, ServicePort } from '../../model/model.ts';
 import { readMeshAnnotations } from './annotations.ts';
 import {
@@ -89,9 +89,11 @@ function readPorts(spec: Fields, opaque: readonly number[], problems: Problems):
     const targetPort = readTargetPort(item.targetPort, `${path}.targetPort`, port ?? 0, problems);
     if (transport !== 'TCP' || port === null || name === null || appProtocol === null || targetPort === null)
       continue;
-    const declared = portProtocol(appProtocol === '' ? undefined : appProtocol, name, port);
+    const declaration = appProtocol === '' ? undefined : appProtocol;
+    const declared = portProtocol(declaration, name, port);
     const protocol = declared === 'detect' && opaque.includes(port) ? 'opaque' : declared;
-    ports.push({ port, name, targetPort, protocol });
+    const clientTls = clientsSpeakTls(declaration, name);
+    ports.push({ port, name, targetPort, protocol, clientTls, backendTls: null });
   }
   return problems.list.length === before ? ports : null;
 }

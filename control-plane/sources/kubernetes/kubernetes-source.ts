@@ -8,6 +8,7 @@ import { kindDefinitions, recordKey, writeObject } from '../convert/convert.ts';
 import type { Fields } from '../convert/fields.ts';
 import { readMetadata } from '../convert/object.ts';
 import { collectionPath } from './collection-path.ts';
+import { ConfigMapWatches } from './config-map-watches.ts';
 import { Reflector } from './reflector.ts';
 import { isEarlier } from './resource-version.ts';
 
@@ -26,20 +27,30 @@ const RUNNING_PODS = { fieldSelector: 'status.phase!=Succeeded,status.phase!=Fai
 
 export class KubernetesSource {
   readonly #reflectors: ReadonlyMap<RecordKind, Reflector>;
+  readonly #configMaps: ConfigMapWatches;
   #running: Promise<unknown> = Promise.resolve();
 
   constructor(options: KubernetesSourceOptions) {
-    this.#reflectors = new Map(recordKinds.map(kind => [kind, reflect(kind, options)]));
+    const configMaps = new ConfigMapWatches(options);
+    this.#configMaps = configMaps;
+    const followed = { ...options, writer: configMaps.following(options.writer) };
+    const kinds = recordKinds.filter(kind => kind !== 'ConfigMap');
+    this.#reflectors = new Map(kinds.map(kind => [kind, reflect(kind, followed)]));
   }
 
   /** The newest change of each kind that has been read, for {@link hasRead} of another replica. */
   changes(): Readonly<Record<string, string>> {
-    return Object.fromEntries([...this.#reflectors].map(([kind, { changedAt }]) => [kind, changedAt]));
+    return Object.fromEntries([...this.#all()].map(([id, { changedAt }]) => [id, changedAt]));
   }
 
   /** Whether changes that another replica has read have been read here too. */
   hasRead(changes: Readonly<Record<string, string>>): boolean {
-    return [...this.#reflectors].every(([kind, { upTo }]) => !isEarlier(upTo, changes[kind] ?? ''));
+    return [...this.#all()].every(([id, { upTo }]) => !isEarlier(upTo, changes[id] ?? ''));
+  }
+
+  *#all(): Generator<[string, Reflector]> {
+    yield* this.#reflectors;
+    yield* this.#configMaps.reflectors();
   }
 
   /** Begins; the writer hears of each kind when its first list is complete. */
@@ -49,7 +60,7 @@ export class KubernetesSource {
 
   async stop(): Promise<void> {
     for (const reflector of this.#reflectors.values()) reflector.stop();
-    await this.#running;
+    await Promise.all([this.#running, this.#configMaps.stop()]);
   }
 }
 

@@ -31,6 +31,8 @@ export interface ReflectorOptions {
   readonly onDelete: (key: string) => void;
   /** Each time a list is complete, or found to be absent. */
   readonly onSynced: () => void;
+  /** Each time that a list fails; it is tried again. */
+  readonly onListFailed?: (error: unknown) => void;
   readonly backoff: Backoff;
   readonly random: () => number;
   readonly clock: Clock;
@@ -56,7 +58,8 @@ export class Reflector {
   readonly #stop = new AbortController();
 
   constructor(options: ReflectorOptions) {
-    this.#options = { query: {}, absentMs: 5000, silenceMs: 180_000, pageSize: 500, ...options };
+    const defaults = { query: {}, onListFailed() {}, absentMs: 5000, silenceMs: 180_000, pageSize: 500 };
+    this.#options = { ...defaults, ...options };
   }
 
   /** Ends after {@link stop}; never rejects. */
@@ -76,6 +79,7 @@ export class Reflector {
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         log.warn({ err: error }, 'list failed; it is tried again');
+        this.#options.onListFailed(error);
         await this.#wait(backoff.next());
       }
     }

@@ -1,10 +1,12 @@
+import { rootCertificates } from 'node:tls';
 import type { PortProtocol } from '../../../api/protocol.ts';
 import { pack } from '../../../api/xds/any.ts';
 import { durationOf } from '../../../api/xds/duration.ts';
 import type { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts';
 import { HttpProtocolOptions } from '../../../api/xds/gen/envoy/extensions/upstreams/http/v3/http_protocol_options.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
-import type { TrafficPolicy } from '../../model/model.ts';
+import type { BackendTls, TrafficPolicy } from '../../model/model.ts';
+import { backendTlsSocket } from '../backend-tls.ts';
 import { podDestination, serviceDestination } from '../destination.ts';
 import type { MeshReader } from '../mesh-reader.ts';
 import { parseClusterName } from '../resource-name.ts';
@@ -21,11 +23,12 @@ export function cluster(reader: MeshReader, name: string): DeepPartial<Cluster> 
   if (subject === null) return null;
   if (subject.kind === 'pod') {
     const pod = podDestination(reader, subject.workload, subject.port);
-    return pod === null ? null : write(reader, name, pod.protocol, null);
+    return pod === null ? null : write(reader, name, pod.protocol, null, pod.backendTls);
   }
   const destination = serviceDestination(reader, subject.service, subject.port);
   if (destination === null) return null;
-  return write(reader, name, destination.port.protocol, destination.service.policy);
+  const { service, port } = destination;
+  return write(reader, name, port.protocol, service.policy, port.backendTls);
 }
 
 function write(
@@ -33,6 +36,7 @@ function write(
   name: string,
   protocol: PortProtocol,
   policy: TrafficPolicy | null,
+  backendTls: BackendTls | null,
 ): DeepPartial<Cluster> {
   const limits = { maxConnections: noLimit, maxPendingRequests: noLimit, maxRequests: noLimit };
   return {
@@ -45,6 +49,9 @@ function write(
     // Ejection by success rate is on by default beside failures in a row.
     outlierDetection: { ...outlierDetection(), enforcingSuccessRate: 0 },
     typedExtensionProtocolOptions: protocolOptions(protocol),
+    ...(backendTls?.kind === 'verified'
+      ? { transportSocket: backendTlsSocket(backendTls, rootCertificates) }
+      : {}),
   };
 }
 

@@ -2,7 +2,7 @@ import { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts
 import { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/listener.ts';
 import { RouteConfiguration } from '../../../api/xds/gen/envoy/config/route/v3/route.ts';
 import { serviceCluster } from '../../../api/xds/names.ts';
-import { clusterEndpoints } from '../cluster-endpoints.ts';
+import { clusterEndpoints, clusterTls } from '../cluster-endpoints.ts';
 import { type DialectWriter, encode } from '../dialect.ts';
 import { authority } from '../service-names.ts';
 import { cluster } from './cluster.ts';
@@ -23,7 +23,10 @@ export const envoyDialect: DialectWriter = {
         return encode(Cluster, cluster(reader, name));
       case 'endpoints': {
         const localities = clusterEndpoints(reader, name, client.zone);
-        return localities === null ? null : frames.assignment(name, localities, 'plain');
+        if (localities === null) return null;
+        // Without endpoints requests get 503: an invalid policy must not lead to plaintext.
+        const refused = clusterTls(reader, name)?.kind === 'refused';
+        return frames.assignment(name, refused ? [] : localities, 'plain');
       }
     }
   },

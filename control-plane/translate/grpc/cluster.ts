@@ -9,7 +9,7 @@ import { RoundRobin } from '../../../api/xds/gen/envoy/extensions/load_balancing
 import { WrrLocality } from '../../../api/xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import type { Client } from '../client.ts';
-import { clusterEndpoints } from '../cluster-endpoints.ts';
+import { clusterEndpoints, clusterTls } from '../cluster-endpoints.ts';
 import { defaults } from '../defaults.ts';
 import type { MeshReader } from '../mesh-reader.ts';
 import { overAds, policyNames } from '../wire.ts';
@@ -24,7 +24,8 @@ export function cluster(reader: MeshReader, name: string, client: Client): DeepP
   if (name === invalidBackend) return write(reader, name);
   const localities = clusterEndpoints(reader, name, client.zone);
   if (localities === null) return null;
-  const socket = client.tls === null ? null : tlsSocket(localities, client.tls, reader.settings.trustDomain);
+  const plain = client.tls === null || clusterTls(reader, name) !== null;
+  const socket = plain ? null : tlsSocket(localities, client.tls, reader.settings.trustDomain);
   return socket === null ? write(reader, name) : { ...write(reader, name), transportSocket: socket };
 }
 

@@ -1,7 +1,7 @@
 import { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts';
 import { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/listener.ts';
 import { RouteConfiguration } from '../../../api/xds/gen/envoy/config/route/v3/route.ts';
-import { clusterEndpoints } from '../cluster-endpoints.ts';
+import { clusterEndpoints, clusterTls } from '../cluster-endpoints.ts';
 import { type DialectWriter, encode } from '../dialect.ts';
 import { cluster, invalidBackend } from './cluster.ts';
 import { listener } from './listener.ts';
@@ -25,6 +25,8 @@ export const grpcDialect: DialectWriter = {
         if (name === invalidBackend) return frames.assignment(name, [], 'plain');
         const localities = clusterEndpoints(reader, name, client.zone);
         if (localities === null) return null;
+        // gRPC takes authorities from its own bootstrap only: calls fail with UNAVAILABLE rather than go in plaintext.
+        if (clusterTls(reader, name) !== null) return frames.assignment(name, [], 'plain');
         return frames.assignment(name, client.tls === null ? localities : tlsEndpoints(localities), 'plain');
       }
     }

@@ -2,7 +2,8 @@ import type { PortProtocol } from '../../../api/protocol.ts';
 import { durationOf } from '../../../api/xds/duration.ts';
 import type { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
-import type { Service, TrafficPolicy } from '../../model/model.ts';
+import type { Service, ServicePort, TrafficPolicy } from '../../model/model.ts';
+import { backendTlsSocket } from '../backend-tls.ts';
 import { podDestination, serviceDestination } from '../destination.ts';
 import type { MeshReader } from '../mesh-reader.ts';
 import { parseClusterName } from '../resource-name.ts';
@@ -16,16 +17,16 @@ export function cluster(reader: MeshReader, name: string): DeepPartial<Cluster> 
   if (subject === null) return null;
   if (subject.kind === 'pod') {
     const pod = podDestination(reader, subject.workload, subject.port);
-    return pod === null ? null : write(reader, name, pod.protocol, pod.service);
+    return pod === null ? null : write(reader, name, pod, pod.service);
   }
   const destination = serviceDestination(reader, subject.service, subject.port);
-  return destination === null ? null : write(reader, name, destination.port.protocol, destination.service);
+  return destination === null ? null : write(reader, name, destination.port, destination.service);
 }
 
 function write(
   reader: MeshReader,
   name: string,
-  protocol: PortProtocol,
+  { protocol, clientTls, backendTls }: Pick<ServicePort, 'protocol' | 'clientTls' | 'backendTls'>,
   service: Service | null,
 ): DeepPartial<Cluster> {
   const policy = service?.policy ?? null;
@@ -36,9 +37,12 @@ function write(
     connectTimeout: durationOf(reader.settings.connectTimeoutMs),
     circuitBreakers: { thresholds: [retryBudget(policy)] },
     outlierDetection: outlierDetection(),
+    ...(backendTls?.kind === 'verified' ? { transportSocket: backendTlsSocket(backendTls, null) } : {}),
     metadata: tulleMetadata({
       protocol: upstreamProtocol(protocol),
       balancing: 'peak-ewma',
+      backend_tls: backendTls?.kind ?? '',
+      client_tls: backendTls !== null && clientTls ? 'true' : '',
       ...policyMetadata(policy),
       ...serviceMetadata(service, reader.settings.clusterDomain),
     }),

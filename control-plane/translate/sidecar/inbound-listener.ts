@@ -50,7 +50,10 @@ export function inboundListener(
 
 /** Ports in ascending order: those that Services declare, and those that are opaque by annotation. */
 function inboundPorts(reader: MeshReader, workload: Workload): [number, InboundPort][] {
-  const ports = new Map<number, InboundPort>(declaredPorts(reader, workload));
+  const ports = new Map<number, InboundPort>();
+  // What goes to an application that serves TLS is for the application to read, in whatever it came.
+  for (const [port, { protocol, service, backendTls }] of declaredPorts(reader, workload))
+    ports.set(port, { protocol: backendTls === null ? protocol : 'opaque', service });
   for (const port of workload.opaquePorts) {
     if (!ports.has(port)) ports.set(port, { protocol: 'opaque', service: null });
   }

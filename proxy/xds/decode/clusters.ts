@@ -16,6 +16,7 @@ import type {
   OutlierConfig,
   RetryRateConfig,
 } from '../../cluster/cluster-config.ts';
+import { readBackendTls } from './backend-tls.ts';
 import { type Decoded, decodeMessage, Problems } from './decoded.ts';
 import { readDuration } from './duration.ts';
 import { MetadataReader } from './metadata.ts';
@@ -70,6 +71,7 @@ export function decodeCluster(bytes: Uint8Array, name: string, version: string):
     maxConnections: limits?.maxConnections ?? 0,
     maxRequests: limits?.maxRequests ?? 0,
     session: readSession(metadata),
+    backendTls: readBackendTls(cluster.transportSocket, metadata, problems),
   });
 }
 

@@ -425,6 +425,7 @@ test('a cluster has the defaults of the design where it says nothing', () => {
     maxConnections: 0,
     maxRequests: 0,
     session: null,
+    backendTls: null,
   });
 });
 

@@ -48,6 +48,7 @@ const CLUSTER: Omit<ClusterConfig, 'name' | 'service'> = {
   maxConnections: 0,
   maxRequests: 0,
   session: null,
+  backendTls: null,
 };
 
 export function endpoint(port: number, options: Partial<EndpointConfig> = {}): EndpointConfig {

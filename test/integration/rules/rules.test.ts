@@ -1,5 +1,6 @@
 /** What users write and what happens then, through the whole mesh. */
 import { afterAll, beforeAll } from 'vitest';
+import { backendTlsCases } from './backend-tls.cases.ts';
 import { corsCases } from './cors.cases.ts';
 import { filterCases } from './filter.cases.ts';
 import { policyCases } from './policy.cases.ts';
@@ -18,3 +19,4 @@ retryCases(() => world);
 sessionCases(() => world);
 policyCases(() => world);
 filterCases(() => world);
+backendTlsCases(() => world);

@@ -4,9 +4,12 @@
  * are in the process of the test: it sees each request and says how it is answered.
  */
 import { cpSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
+import { createServer, type IncomingHttpHeaders, type RequestListener, type ServerResponse } from 'node:http';
+import { createSecureServer, type SecureServerOptions } from 'node:http2';
+import { createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import type { TLSSocket } from 'node:tls';
 import { expect } from 'vitest';
 import { ports } from '../../../api/ports.ts';
 import { applicationPort, freeNetwork, type Pod, World } from '../../../cli/demo/world.ts';
@@ -25,6 +28,8 @@ export interface Seen {
   readonly body: string;
   /** Milliseconds of a clock that never goes back. */
   readonly at: number;
+  /** What the client said of the name and chose of the protocols in TLS; null in plaintext. */
+  readonly tls: { readonly serverName: string; readonly alpn: string } | null;
 }
 
 /** Answers in place of the applications. */
@@ -44,6 +49,8 @@ export interface RulesWorld {
   readonly seen: Seen[];
   /** By default an application answers 200 with the name of its pod. */
   handler: Handler;
+  /** Applications of deployment `two` serve TLS from now on, HTTP/1.1 and HTTP/2; null: plaintext again. Ends open connections. */
+  secure(options: SecureServerOptions | null): void;
   /** Puts manifests in force, in place of those before, and waits until every caller goes by them. */
   apply(...manifests: string[]): Promise<void>;
   /** What the control plane says is wrong, sentence by sentence. */
@@ -52,7 +59,7 @@ export interface RulesWorld {
   stop(): Promise<void>;
 }
 
-const GENEROUS_MS = 25_000;
+export const GENEROUS_MS = 25_000;
 
 /** An HTTPRoute on Service `echo` with these rules, as YAML. */
 export function echoRoute(rules: string, metadata = 'name: rules'): string {
@@ -106,7 +113,9 @@ class Rules implements RulesWorld {
   readonly #world: World;
   readonly #directory: string;
   readonly #admin: string;
-  readonly #servers: ReturnType<typeof createServer>[] = [];
+  readonly #servers: { close(): void }[] = [];
+  readonly #sockets = new Set<Socket>();
+  #tls: SecureServerOptions | null = null;
   #applied = 0;
 
   constructor(world: World, directory: string, admin: string) {
@@ -117,12 +126,13 @@ class Rules implements RulesWorld {
 
   /** The application of a pod, where only its sidecar calls it. */
   async serve({ name, address, deployment }: Pod): Promise<void> {
-    const server = createServer((request, response) => {
+    const listener: RequestListener = (request, response) => {
       let body = '';
       request.on('data', chunk => (body += chunk));
       request.on('end', () => {
         const { method = '', url: path = '', headers } = request;
-        const seen = {
+        const { servername, alpnProtocol } = request.socket as Partial<TLSSocket>;
+        const seen: Seen = {
           deployment: deployment.name,
           pod: name,
           method,
@@ -130,15 +140,36 @@ class Rules implements RulesWorld {
           headers,
           body,
           at: performance.now(),
+          tls:
+            alpnProtocol === undefined
+              ? null
+              : { serverName: String(servername), alpn: String(alpnProtocol) },
         };
         this.seen.push(seen);
         this.handler(seen, response);
       });
+    };
+    const plain = createServer(listener);
+    let secure = createSecureServer();
+    let used: SecureServerOptions | null = null;
+    const server = createTcpServer(socket => {
+      this.#sockets.add(socket);
+      socket.on('error', () => {}).on('close', () => this.#sockets.delete(socket));
+      const tls = deployment.name === 'two' ? this.#tls : null;
+      if (tls === null) return void plain.emit('connection', socket);
+      if (tls !== used) secure = createSecureServer({ allowHTTP1: true, ...tls }, listener as never);
+      used = tls;
+      secure.emit('connection', socket);
     });
     this.#servers.push(server);
     await new Promise<void>(listening =>
       server.listen(applicationPort(deployment), address, () => listening()),
     );
+  }
+
+  secure(options: SecureServerOptions | null): void {
+    this.#tls = options;
+    for (const socket of this.#sockets) socket.destroy();
   }
 
   async apply(...manifests: string[]): Promise<void> {
@@ -177,8 +208,8 @@ class Rules implements RulesWorld {
     await this.#world.stop();
     for (const server of this.#servers) {
       server.close();
-      server.closeAllConnections();
     }
+    for (const socket of this.#sockets) socket.destroy();
     rmSync(this.#directory, { recursive: true, force: true });
   }
 }

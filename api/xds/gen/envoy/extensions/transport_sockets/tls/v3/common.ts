@@ -108,6 +108,10 @@ export interface CertificateValidationContext {
   customValidatorConfig?: TypedExtensionConfig | undefined;
   caCertificateProviderInstance?: CertificateProviderPluginInstance | undefined;
   matchTypedSubjectAltNames: SubjectAltNameMatcher[];
+  systemRootCerts?: CertificateValidationContext_SystemRootCerts | undefined;
+}
+
+export interface CertificateValidationContext_SystemRootCerts {
 }
 
 export interface SubjectAltNameMatcher {
@@ -405,6 +409,9 @@ export const CertificateValidationContext: MessageFns<
     for (const v of message.matchTypedSubjectAltNames) {
       SubjectAltNameMatcher.encode(v!, writer.uint32(122).fork()).join();
     }
+    if (message.systemRootCerts !== undefined) {
+      CertificateValidationContext_SystemRootCerts.encode(message.systemRootCerts, writer.uint32(138).fork()).join();
+    }
     return writer;
   },
 
@@ -469,6 +476,14 @@ export const CertificateValidationContext: MessageFns<
             message.matchTypedSubjectAltNames.push(SubjectAltNameMatcher.decode(reader, reader.uint32()));
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.systemRootCerts = CertificateValidationContext_SystemRootCerts.decode(reader, reader.uint32());
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -503,6 +518,9 @@ export const CertificateValidationContext: MessageFns<
     if (message.matchTypedSubjectAltNames?.length) {
       obj.matchTypedSubjectAltNames = message.matchTypedSubjectAltNames.map((e) => SubjectAltNameMatcher.toJSON(e));
     }
+    if (message.systemRootCerts !== undefined) {
+      obj.systemRootCerts = CertificateValidationContext_SystemRootCerts.toJSON(message.systemRootCerts);
+    }
     return obj;
   },
 
@@ -526,6 +544,66 @@ export const CertificateValidationContext: MessageFns<
         : undefined;
     message.matchTypedSubjectAltNames =
       object.matchTypedSubjectAltNames?.map((e) => SubjectAltNameMatcher.fromPartial(e)) || [];
+    message.systemRootCerts = (object.systemRootCerts !== undefined && object.systemRootCerts !== null)
+      ? CertificateValidationContext_SystemRootCerts.fromPartial(object.systemRootCerts)
+      : undefined;
+    return message;
+  },
+};
+
+function createBaseCertificateValidationContext_SystemRootCerts(): CertificateValidationContext_SystemRootCerts {
+  return {};
+}
+
+export const CertificateValidationContext_SystemRootCerts: MessageFns<
+  CertificateValidationContext_SystemRootCerts,
+  "envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts"
+> = {
+  $type: "envoy.extensions.transport_sockets.tls.v3.CertificateValidationContext.SystemRootCerts" as const,
+
+  encode(_: CertificateValidationContext_SystemRootCerts, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    return writer;
+  },
+
+  decode(input: BinaryReader | Uint8Array, length?: number): CertificateValidationContext_SystemRootCerts {
+    const reader = input instanceof BinaryReader ? input : new BinaryReader(input);
+    const previousRecursionDepth = (reader as any).__tsProtoDecodeDepth ?? 0;
+    if (previousRecursionDepth >= 100) {
+      throw new globalThis.Error("protobuf decode recursion limit exceeded");
+    }
+    (reader as any).__tsProtoDecodeDepth = previousRecursionDepth + 1;
+    try {
+      const end = length === undefined ? reader.len : reader.pos + length;
+      const message = createBaseCertificateValidationContext_SystemRootCerts();
+      while (reader.pos < end) {
+        const tag = reader.uint32();
+        switch (tag >>> 3) {
+        }
+        if ((tag & 7) === 4 || tag === 0) {
+          break;
+        }
+        reader.skip(tag & 7);
+      }
+      return message;
+    } finally {
+      (reader as any).__tsProtoDecodeDepth = previousRecursionDepth;
+    }
+  },
+
+  toJSON(_: CertificateValidationContext_SystemRootCerts): unknown {
+    const obj: any = {};
+    return obj;
+  },
+
+  create(
+    base?: DeepPartial<CertificateValidationContext_SystemRootCerts>,
+  ): CertificateValidationContext_SystemRootCerts {
+    return CertificateValidationContext_SystemRootCerts.fromPartial(base ?? {});
+  },
+  fromPartial(
+    _: DeepPartial<CertificateValidationContext_SystemRootCerts>,
+  ): CertificateValidationContext_SystemRootCerts {
+    const message = createBaseCertificateValidationContext_SystemRootCerts();
     return message;
   },
 };
