@@ -20,7 +20,7 @@ interface Handle {
 
 /** Where reads land and who gets them, as `net.connect` takes it. */
 export interface OnRead {
-  buffer(): Uint8Array;
+  readonly buffer: Uint8Array;
   callback(size: number, buffer: Uint8Array): boolean;
 }
 
@@ -61,12 +61,9 @@ export function readInto(socket: Socket, onread: OnRead): boolean {
   const symbols = new Map(Object.getOwnPropertySymbols(socket).map(symbol => [symbol.description, symbol]));
   const buffer = symbols.get('kBuffer');
   const callback = symbols.get('kBufferCb');
-  const generator = symbols.get('kBufferGen');
   if (handle?.useUserBuffer === undefined || buffer === undefined || callback === undefined) return false;
-  if (generator === undefined) return false;
-  const first = onread.buffer();
-  Object.assign(socket, { [buffer]: first, [callback]: onread.callback, [generator]: onread.buffer });
-  handle.useUserBuffer(first);
+  Object.assign(socket, { [buffer]: onread.buffer, [callback]: onread.callback });
+  handle.useUserBuffer(onread.buffer);
   return true;
 }
 

@@ -79,7 +79,7 @@ export class SocketTransport implements Transport, OutputSink {
   /** To be given to the socket when it is made, so that it reads into our buffers. */
   onread(): OnRead {
     return {
-      buffer: () => this.#readBuffer,
+      buffer: this.#readBuffer,
       callback: (size, buffer) => {
         this.received += size;
         if (this.#state !== 'closed') this.user.receive((buffer as Buffer).subarray(0, size));

@@ -96,6 +96,7 @@ test('a sidecar gets the identity that its token proves, and peers accept it', a
   });
   expect(server_).toEqual({ kind: 'spiffe', uri: 'spiffe://cluster.local/ns/shop/sa/api' });
   expect(await seen).toEqual({ kind: 'spiffe', uri: 'spiffe://cluster.local/ns/shop/sa/web' });
+  expect(socket.getCipher().standardName).toBe('TLS_AES_128_GCM_SHA256');
   socket.destroy();
   server.close();
 });
