@@ -6,12 +6,12 @@
 import { createHash } from 'node:crypto';
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
+import { type ApiClient, ApiError, orAbsent } from '../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Mesh } from '../model/model.ts';
 import type { RecordStore } from '../model/store.ts';
 import { kindDefinitions } from '../sources/convert/convert.ts';
-import { collectionPath } from '../sources/kubernetes/collection-path.ts';
+import { collectionPath, objectPath } from '../sources/kubernetes/collection-path.ts';
 import { timestamp } from './condition.ts';
 import { unsaidInStatus } from './unsaid.ts';
 
@@ -200,13 +200,7 @@ export class EventWriter {
     const { api } = this.#options;
     const collection = await collectionPath(api, kindDefinitions[kind]);
     if (collection === null) return null;
-    const [, base = '', plural = ''] = /^(.*)\/([^/]+)$/.exec(collection) ?? [];
-    try {
-      return await api.get<Subject>(`${base}/namespaces/${namespace}/${plural}/${name}`);
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return null;
-      throw error;
-    }
+    return api.get<Subject>(objectPath(collection, namespace, name)).catch(orAbsent);
   }
 }
 

@@ -4,7 +4,7 @@
  * compared. A leader that cannot renew in time, or finds that another has written, stops leading at once.
  */
 import type { Clock } from '../../runtime/clock.ts';
-import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
+import { type ApiClient, ApiError, orAbsent } from '../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../runtime/log.ts';
 
 interface LeaseSpec {
@@ -138,14 +138,7 @@ export class LeaderElection {
     const late = new AbortController();
     // Early enough that one more try fits into the time for renewal.
     const cancel = clock.after(renewMs / 2, () => late.abort());
-    try {
-      return await api.get<Lease>(`${this.#collection}/${name}`, late.signal);
-    } catch (error) {
-      if (error instanceof ApiError && error.status === 404) return null;
-      throw error;
-    } finally {
-      cancel();
-    }
+    return api.get<Lease>(`${this.#collection}/${name}`, late.signal).catch(orAbsent).finally(cancel);
   }
 
   async #release(): Promise<void> {

@@ -3,7 +3,7 @@
  * mesh can do. Its CRD is in Gateway API's experimental channel, so that most clusters have none.
  */
 import { isDeepStrictEqual } from 'node:util';
-import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
+import { type ApiClient, orAbsent } from '../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { type Condition, condition, mergeConditions, timestamp } from './condition.ts';
 import { controllerName } from './route-status.ts';
@@ -73,10 +73,7 @@ const collection = '/apis/gateway.networking.x-k8s.io/v1alpha1/xmeshes';
  * milliseconds. Rejects with an ApiError; it may be called again at any time.
  */
 export async function writeMeshStatus(api: MeshApi, unix: number, log: Logger): Promise<void> {
-  const list = await api.get<{ items: readonly MeshObject[] }>(collection).catch((error: unknown) => {
-    if (error instanceof ApiError && error.status === 404) return null;
-    throw error;
-  });
+  const list = await api.get<{ items: readonly MeshObject[] }>(collection).catch(orAbsent);
   if (list === null) return;
   const ours = list.items.filter(({ spec }) => spec.controllerName === controllerName);
   if (ours.length === 0) {

@@ -1,16 +1,16 @@
 /**
  * Writes the status of routes, policies and the Services that these affect, on the leader only. What changes is told when it
- * is in force, so that whoever reads that a route is accepted finds its rules applied. It looks at all objects when it begins to lead and now and then
- * after that, and in between at those that changed in the mesh. What is right already is not written, so that a steady cluster
- * sees no write. One object at a time, at a limited rate; one that fails does not hold up the others.
+ * is in force, so that whoever reads that a route is accepted finds its rules applied. It looks at all objects when it begins
+ * to lead and now and then after that, and in between at those that changed in the mesh. What is right already is not written,
+ * so that a steady cluster sees no write. One object at a time, at a limited rate; one that fails does not hold up the others.
  */
 import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
-import { type ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
+import { type ApiClient, ApiError, orAbsent } from '../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { Mesh, MeshStore } from '../model/model.ts';
 import { kindDefinitions } from '../sources/convert/convert.ts';
-import { collectionPath } from '../sources/kubernetes/collection-path.ts';
+import { collectionPath, objectPath } from '../sources/kubernetes/collection-path.ts';
 import { timestamp } from './condition.ts';
 import {
   type Status,
@@ -228,6 +228,7 @@ export class StatusWriter {
   async #lookAt(id: string): Promise<void> {
     const { log } = this.#options;
     try {
+      // What goes while it is looked at has no status.
       await this.#write(id).catch(orAbsent);
       this.#retries.delete(id);
     } catch (error) {
@@ -256,7 +257,7 @@ export class StatusWriter {
     const collection = this.#paths.get(kind) ?? (await collectionPath(api, kindDefinitions[kind]));
     if (collection === null) return;
     this.#paths.set(kind, collection);
-    const path = `${collection.replace(/\/[^/]+$/, '')}/namespaces/${namespace}/${kindDefinitions[kind].plural}/${name}`;
+    const path = objectPath(collection, namespace, name);
     const object = await api.get<StatusObject>(path);
     const status = this.#merge(id, object);
     if (status === null || !isLeader() || this.#stopped) return;
@@ -274,10 +275,4 @@ function changedBetween<T>(before: ReadonlyMap<string, T>, after: ReadonlyMap<st
   if (before === after) return [];
   const changed = [...after].flatMap(([id, record]) => (before.get(id) === record ? [] : [id]));
   return [...changed, ...[...before.keys()].filter(id => !after.has(id))];
-}
-
-/** What goes while it is looked at has no status. */
-function orAbsent(error: unknown): null {
-  if (error instanceof ApiError && error.status === 404) return null;
-  throw error;
 }

@@ -16,6 +16,12 @@ export class ApiError extends Error {
   }
 }
 
+/** For `catch`, where an object that is not there is an answer like any other: null. Throws any other error again. */
+export function orAbsent(error: unknown): null {
+  if (error instanceof ApiError && error.status === 404) return null;
+  throw error;
+}
+
 export type WatchEvent =
   | { readonly type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK'; readonly object: unknown }
   /** A Status; the stream has ended with it. */

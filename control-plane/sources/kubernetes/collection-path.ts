@@ -1,4 +1,4 @@
-import { type ApiClient, ApiError } from '../../../runtime/kubernetes/api-client.ts';
+import { type ApiClient, orAbsent } from '../../../runtime/kubernetes/api-client.ts';
 import type { KindDefinition } from '../convert/convert.ts';
 
 /**
@@ -11,21 +11,18 @@ export async function collectionPath(
 ): Promise<string | null> {
   const base = group === '' ? '/api' : `/apis/${group}`;
   if (!optional) return `${base}/${versions[0]}/${plural}`;
-  const served = await discover<{ versions?: { version: string }[] }>(api, base);
+  const served = await api.get<{ versions?: { version: string }[] }>(base).catch(orAbsent);
   for (const version of versions) {
     if (served?.versions?.some(other => other.version === version) !== true) continue;
     const path = `${base}/${version}`;
-    const resources = await discover<{ resources?: { name: string }[] }>(api, path);
+    const resources = await api.get<{ resources?: { name: string }[] }>(path).catch(orAbsent);
     if (resources?.resources?.some(({ name }) => name === plural) === true) return `${path}/${plural}`;
   }
   return null;
 }
 
-async function discover<T>(api: Pick<ApiClient, 'get'>, path: string): Promise<T | null> {
-  try {
-    return await api.get<T>(path);
-  } catch (error) {
-    if (error instanceof ApiError && error.status === 404) return null;
-    throw error;
-  }
+/** Path of one object of a collection over all namespaces. */
+export function objectPath(collection: string, namespace: string, name: string): string {
+  const end = collection.lastIndexOf('/');
+  return `${collection.slice(0, end)}/namespaces/${namespace}${collection.slice(end)}/${name}`;
 }

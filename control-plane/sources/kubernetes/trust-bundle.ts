@@ -6,7 +6,7 @@
 import { trustBundleKey, trustBundleName } from '../../../api/installation.ts';
 import type { Backoff } from '../../../runtime/backoff.ts';
 import type { Clock } from '../../../runtime/clock.ts';
-import { type ApiClient, ApiError } from '../../../runtime/kubernetes/api-client.ts';
+import { type ApiClient, orAbsent } from '../../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../../runtime/log.ts';
 import type { Mesh, MeshChange } from '../../model/model.ts';
 import type { NamespaceRecord } from '../../model/records.ts';
@@ -133,10 +133,7 @@ export class TrustBundlePublisher {
   async #write(namespace: string, bundle: string): Promise<void> {
     const { api, log } = this.#options;
     const collection = `/api/v1/namespaces/${namespace}/configmaps`;
-    const held = await api.get<ConfigMap>(`${collection}/${trustBundleName}`).catch((error: unknown) => {
-      if (error instanceof ApiError && error.status === 404) return null;
-      throw error;
-    });
+    const held = await api.get<ConfigMap>(`${collection}/${trustBundleName}`).catch(orAbsent);
     if (held?.data?.[trustBundleKey] === bundle) return;
     const data = { [trustBundleKey]: bundle };
     if (held === null) {
