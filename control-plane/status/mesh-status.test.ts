@@ -18,7 +18,7 @@ const without = {
   ],
   'not asked for in a mesh (GEP-1294)': ['ReferenceGrant'],
   'not carried': ['UDPRoute'],
-  'not at this time': ['BackendTLSPolicy', 'BackendTLSPolicySANValidation', 'TCPRoute', 'TLSRoute'],
+  'not at this time': ['TCPRoute', 'TLSRoute'],
 };
 
 /** Names in pkg/features of v1.6.1. */

@@ -13,6 +13,8 @@ export const meshName = 'tulle';
 
 /** Gateway API's names (pkg/features of v1.6.1) of what Tulle does at a Service, sorted. */
 export const supportedFeatures = [
+  'BackendTLSPolicy',
+  'BackendTLSPolicySANValidation',
   'GRPCRoute',
   'GRPCRouteNamedRouteRule',
   'HTTPRoute',

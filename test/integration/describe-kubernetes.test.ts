@@ -38,7 +38,7 @@ async function whatIsMissing(): Promise<string | null> {
 interface Case {
   readonly reason: string;
   /** Spec of an HTTPRoute of the same name, unless it says otherwise. */
-  readonly kind?: 'HTTPRoute' | 'GRPCRoute' | 'XBackendTrafficPolicy';
+  readonly kind?: 'HTTPRoute' | 'GRPCRoute' | 'XBackendTrafficPolicy' | 'BackendTLSPolicy';
   readonly spec: object;
   readonly annotations?: Readonly<Record<string, string>>;
   /** Members of the Service's spec besides its selector. */
@@ -53,6 +53,7 @@ const parent = (name: string, more: object = {}): object => ({ group: '', kind: 
 const backend = (name: string, port = 80): object => ({ name, port });
 const good = [{ backendRefs: [backend('sound')] }];
 const http = { name: 'http', port: 80 };
+const systemRoots = { hostname: 'a.example', wellKnownCACertificates: 'System' };
 
 /** By the name of the object and its Service. */
 const cases: Readonly<Record<string, Case>> = {
@@ -241,9 +242,45 @@ const cases: Readonly<Record<string, Case>> = {
     spec: { targetRefs: [{ group: 'example.com', kind: 'Bucket', name: 'b' }], retryConstraint: {} },
     says: ['spec.targetRefs[0]', '"Bucket"', 'use group "" and kind Service'],
   },
+  'tls-authority': {
+    reason: 'NoValidCACertificate',
+    kind: 'BackendTLSPolicy',
+    spec: {
+      targetRefs: [parent('tls-authority')],
+      validation: {
+        hostname: 'a.example',
+        caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'gone' }],
+      },
+    },
+    says: [`ConfigMap ${NS}/gone`, 'does not exist', 'create it or correct the name'],
+  },
+  'tls-authority-kind': {
+    reason: 'InvalidKind',
+    kind: 'BackendTLSPolicy',
+    spec: {
+      targetRefs: [parent('tls-authority-kind')],
+      validation: { hostname: 'a.example', caCertificateRefs: [{ group: '', kind: 'Secret', name: 's' }] },
+    },
+    says: ['spec.validation.caCertificateRefs[0]', '"Secret"', 'use group "" and kind ConfigMap'],
+  },
+  'tls-second': {
+    reason: 'Conflicted',
+    kind: 'BackendTLSPolicy',
+    spec: { targetRefs: [parent('tls-second')], validation: systemRoots },
+    objects: [
+      {
+        apiVersion: 'gateway.networking.k8s.io/v1',
+        kind: 'BackendTLSPolicy',
+        metadata: { name: 'tls-first', namespace: NS },
+        spec: { targetRefs: [parent('tls-second')], validation: systemRoots },
+      },
+    ],
+    says: ['spec.targetRefs', `${NS}/tls-first`, 'delete one of them'],
+  },
 };
 
 const versions = {
+  BackendTLSPolicy: 'gateway.networking.k8s.io/v1',
   HTTPRoute: 'gateway.networking.k8s.io/v1',
   GRPCRoute: 'gateway.networking.k8s.io/v1',
   XBackendTrafficPolicy: 'gateway.networking.x-k8s.io/v1alpha1',
