@@ -21,7 +21,7 @@ interface Rule {
 }
 
 const read = ['get', 'list', 'watch'] as const;
-const routes = ['httproutes', 'grpcroutes'] as const;
+const routes = ['httproutes', 'grpcroutes', 'tlsroutes', 'tcproutes'] as const;
 
 const controlPlaneCluster: readonly Rule[] = [
   { apiGroups: [''], resources: ['namespaces', 'nodes', 'pods', 'services'], verbs: read },

@@ -3,8 +3,9 @@
  * conflicts). A policy that names the port goes before those of the whole Service; among equals the first that can be used.
  * If none can be used, the port is refused: a mistake in a policy must not lead to plaintext.
  */
-import { lostTarget, missingTarget, precedes } from './link-policy.ts';
+import { lostTarget, missingTarget } from './link-policy.ts';
 import { type BackendTls, type Key, key, type Policy, type Service, type ServicePort } from './model.ts';
+import { precedes } from './precedes.ts';
 import type { ConfigMapRecord, TlsPolicyRecord, TlsPolicyTarget } from './records.ts';
 
 type ConfigMaps = (id: Key) => ConfigMapRecord | undefined;

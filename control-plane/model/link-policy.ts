@@ -1,17 +1,9 @@
 /** Which XBackendTrafficPolicy a Service has, and what one has become at each of its targets (GEP-713, conflict resolution). */
-import type { Services } from './link-route.ts';
+import type { Services } from './attachment.ts';
 import { type Key, key, type Policy, type TrafficPolicy } from './model.ts';
+import { precedes } from './precedes.ts';
 import type { PolicyRecord } from './records.ts';
 import { affinityProblem, meetsAffinity } from './session-affinity.ts';
-
-/** Older first, then by name: the first of several owners is the one that counts. */
-export function precedes(
-  a: Pick<PolicyRecord, 'created' | 'namespace' | 'name'>,
-  b: Pick<PolicyRecord, 'created' | 'namespace' | 'name'>,
-): boolean {
-  if (a.created !== b.created) return a.created < b.created;
-  return `${a.namespace}/${a.name}` < `${b.namespace}/${b.name}`;
-}
 
 /** The policy that is in force at a Service; undefined if none is. Policies do not merge. */
 export function winnerOf(policies: Iterable<PolicyRecord>): PolicyRecord | undefined {

@@ -1,14 +1,6 @@
 /** What a route becomes when it meets the Services it names and the other routes on them. */
-import {
-  type Backend,
-  type FaultReason,
-  type Key,
-  key,
-  type Route,
-  type RouteAction,
-  type RouteFault,
-  type Service,
-} from './model.ts';
+import { conflicts, parentFault, type ReferenceFault, type Services } from './attachment.ts';
+import { type Backend, key, type Route, type RouteAction, type RouteFault } from './model.ts';
 import { affinityFaults } from './session-affinity.ts';
 
 export interface LinkedRoute {
@@ -16,14 +8,6 @@ export interface LinkedRoute {
   readonly routes: ReadonlyMap<string, Route>;
   /** Found while linking, besides what the object's own problems are. */
   readonly problems: readonly string[];
-}
-
-export type Services = (key: Key) => Service | undefined;
-
-/** What is wrong with a reference: a sentence without the path in front. */
-export interface ReferenceFault {
-  readonly reason: FaultReason;
-  readonly message: string;
 }
 
 /** Why a Service cannot take traffic at this port; null if it can. */
@@ -86,91 +70,7 @@ function resolveAction(
   };
 }
 
-export type Parent = Route['parents'][number];
-
-/** Ports of a Service that a parent reference stands for. */
-function attachedPorts(parent: Parent, service: Service): number[] {
-  return service.ports
-    .filter(
-      port =>
-        (parent.port === 0 || parent.port === port.port) &&
-        (parent.sectionName === '' || parent.sectionName === port.name),
-    )
-    .map(port => port.port);
-}
-
-export function parentFault(parent: Parent, services: Services): ReferenceFault | null {
-  const { namespace, name } = parent;
-  const service = services(key(namespace, name));
-  if (service === undefined)
-    return {
-      reason: 'ParentNotFound',
-      message: `refers to Service ${namespace}/${name}, which does not exist; create it or correct the name`,
-    };
-  // Connections of their clients go to pods, or elsewhere: there is no address that stands for the Service (GEP-1294).
-  if (service.kind !== 'cluster-ip') {
-    const kind = service.kind === 'headless' ? 'without a ClusterIP' : 'of type ExternalName';
-    return {
-      reason: 'NoMatchingParent',
-      message: `refers to Service ${namespace}/${name} ${kind}; attach the route to a Service with a ClusterIP`,
-    };
-  }
-  if (attachedPorts(parent, service).length > 0) return null;
-  const asked = [
-    ...(parent.port === 0 ? [] : [`port ${parent.port}`]),
-    ...(parent.sectionName === '' ? [] : [`sectionName "${parent.sectionName}"`]),
-  ];
-  const declared = service.ports.map(port => `${port.port}${port.name === '' ? '' : ` (${port.name})`}`);
-  return {
-    reason: 'NoMatchingParent',
-    message: `refers to ${asked.join(' with ') || 'the TCP ports'} of Service ${namespace}/${name}, which does not have it; use one of ${declared.join(', ') || 'none: declare a TCP port'}`,
-  };
-}
-
-/** The GRPCRoutes that take ports of a parent away from this HTTPRoute (GEP-1294, route types). */
-function takenByGrpc(
-  route: Route,
-  parent: Parent,
-  others: readonly Route[],
-  services: Services,
-): ReferenceFault[] {
-  const service = services(key(parent.namespace, parent.name));
-  if (service === undefined) return [];
-  const ports = attachedPorts(parent, service);
-  const taken = ports.flatMap(port => {
-    const winner = ownerOf(service, port, 'GRPCRoute', route.namespace, others);
-    return winner === undefined
-      ? []
-      : [
-          `spec.parentRefs names port ${port} of Service ${parent.namespace}/${parent.name}, to which GRPCRoute ${winner.namespace}/${winner.name} is attached; a port takes the routes of one kind, so delete one of them or set port`,
-        ];
-  });
-  // With a port left to it the route is accepted there.
-  const reason = taken.length === ports.length ? 'Conflicted' : 'NotApplied';
-  return taken.map(message => ({ reason, message }));
-}
-
-export function ownerOf(
-  service: Service,
-  port: number,
-  kind: Route['kind'],
-  namespace: string,
-  routes: readonly Route[],
-): Route | undefined {
-  return routes.find(
-    route =>
-      route.kind === kind &&
-      route.namespace === namespace &&
-      route.parents.some(
-        parent =>
-          parent.namespace === service.namespace &&
-          parent.name === service.name &&
-          attachedPorts(parent, service).includes(port),
-      ),
-  );
-}
-
-/** Links an HTTPRoute or GRPCRoute. `others`: the routes that are attached to the same Services. */
+/** Links a route of Gateway API. `others`: the routes that are attached to the same Services, this one among them. */
 export function linkRoute(
   id: string,
   route: Route,
@@ -183,11 +83,10 @@ export function linkRoute(
     if (fault !== null)
       faults.push({ ...fault, rule: null, parent: index, message: `spec.parentRefs ${fault.message}` });
   });
-  if (route.kind === 'HTTPRoute')
-    route.parents.forEach((parent, index) => {
-      for (const fault of takenByGrpc(route, parent, others, services))
-        faults.push({ ...fault, rule: null, parent: index });
-    });
+  route.parents.forEach((parent, index) => {
+    for (const fault of conflicts(route, parent, others, services))
+      faults.push({ ...fault, rule: null, parent: index });
+  });
   const rules = route.rules.map((rule, index) => {
     const found: ReferenceFault[] = [];
     const action = resolveAction(rule.action, services, `spec.rules[${index}]`, found);

@@ -1,28 +1,20 @@
 /** What a TrafficSplit becomes when it meets the Services and HTTPRouteGroups it names and the routes on its Service. */
-import { precedes } from './link-policy.ts';
+import { ownerOf, type Parent, parentFault, type ReferenceFault, type Services } from './attachment.ts';
+import { type LinkedRoute, resolve } from './link-route.ts';
 import {
-  type LinkedRoute,
-  ownerOf,
-  type Parent,
-  parentFault,
-  type ReferenceFault,
-  resolve,
-  type Services,
-} from './link-route.ts';
-import {
+  anything,
   type Backend,
+  forwardRule,
   type Key,
   key,
   type Route,
-  type RouteMatch,
   type RouteRule,
   type Service,
 } from './model.ts';
+import { precedes } from './precedes.ts';
 import type { RouteGroupRecord, SplitRecord } from './records.ts';
 
 export type RouteGroups = (key: Key) => RouteGroupRecord | undefined;
-
-const ALL: RouteMatch = { path: { kind: 'prefix', value: '/' }, method: '', headers: [], query: [] };
 
 /**
  * Links a TrafficSplit as one route for each port of its Service, as its backends have no port of their own: they are
@@ -63,9 +55,7 @@ export function linkSplit(
     return group?.matches ?? [];
   });
   for (const { port } of service.ports) {
-    const owner =
-      ownerOf(service, port, 'GRPCRoute', namespace, routes) ??
-      ownerOf(service, port, 'HTTPRoute', namespace, routes);
+    const owner = ownerOf(service, port, namespace, routes);
     if (owner !== undefined) {
       problems.add(
         `spec.service is ${JSON.stringify(split.service)}, to whose port ${port} ${owner.kind} ${owner.namespace}/${owner.name} is attached; it takes precedence, so delete one of them`,
@@ -83,8 +73,8 @@ export function linkSplit(
     const apex = { ...backendOf({ namespace, name: split.service, port }, 1), policy: service.policy };
     const rules =
       split.groups.length === 0
-        ? [splitRule([ALL], backends)]
-        : [splitRule(matches, backends), splitRule([ALL], [apex])];
+        ? [forwardRule('', [anything], backends)]
+        : [forwardRule('', matches, backends), forwardRule('', [anything], [apex])];
     linked.set(`${id}:${port}`, splitRoute(split, [{ ...parent, port }], rules, []));
   }
   if (linked.size === 0) linked.set(id, splitRoute(split, [], [], []));
@@ -97,21 +87,6 @@ export function linkSplit(
 
 function backendOf(service: NonNullable<Backend['service']>, weight: number): Backend {
   return { service, problem: '', weight, requestFields: null, responseFields: null, policy: null };
-}
-
-function splitRule(matches: readonly RouteMatch[], backends: readonly Backend[]): RouteRule {
-  return {
-    name: '',
-    matches,
-    action: { kind: 'forward', backends, pathRewrite: null, hostRewrite: '', mirrors: [] },
-    requestFields: null,
-    responseFields: null,
-    timeoutMs: 0,
-    backendTimeoutMs: 0,
-    retry: null,
-    cors: null,
-    session: null,
-  };
 }
 
 function splitRoute(
@@ -131,6 +106,7 @@ function splitRoute(
     parents,
     problems,
     faults: [],
+    hostnames: null,
     rules: rules.filter(rule => rule.matches.length > 0),
   };
 }

@@ -10,7 +10,17 @@ import { linkPolicy, linkTrafficPolicy, policyProblems, winnerOf } from './link-
 import { type LinkedRoute, linkRoute } from './link-route.ts';
 import { linkSplit } from './link-split.ts';
 import { linkService, linkWorkload, podsOf, serviceKey } from './link-workload.ts';
-import type { Key, MeshChange, Policy, Route, Service, ServiceEndpoints, Workload } from './model.ts';
+import {
+  type GatewayRouteKind,
+  gatewayRouteKinds,
+  type Key,
+  type MeshChange,
+  type Policy,
+  type Route,
+  type Service,
+  type ServiceEndpoints,
+  type Workload,
+} from './model.ts';
 import { MultiMap } from './multi-map.ts';
 import {
   type EndpointSliceRecord,
@@ -23,9 +33,9 @@ import {
 } from './records.ts';
 import { meetsAffinity } from './session-affinity.ts';
 
-type RouteKind = 'HTTPRoute' | 'GRPCRoute' | 'TrafficSplit';
+type RouteKind = GatewayRouteKind | 'TrafficSplit';
 
-const routeKinds: readonly RouteKind[] = ['HTTPRoute', 'GRPCRoute', 'TrafficSplit'];
+const routeKinds: readonly RouteKind[] = [...gatewayRouteKinds, 'TrafficSplit'];
 
 /** Identifies an object among all kinds. */
 export function subject(kind: RecordKind, key: Key): string {
@@ -141,6 +151,8 @@ export class Linker {
       }
       case 'HTTPRoute':
       case 'GRPCRoute':
+      case 'TLSRoute':
+      case 'TCPRoute':
       case 'TrafficSplit': {
         const id = subject(kind, key);
         const { parents, backends, groups } = references(record as Route | SplitRecord);

@@ -263,9 +263,44 @@ export interface RouteFault {
   readonly message: string;
 }
 
-/** An HTTPRoute, a GRPCRoute or a TrafficSplit, attached to Services. */
+/** A rule that says only where traffic goes. */
+export function forwardRule(
+  name: string,
+  matches: readonly RouteMatch[],
+  backends: readonly Backend[],
+): RouteRule {
+  return {
+    name,
+    matches,
+    action: { kind: 'forward', backends, pathRewrite: null, hostRewrite: '', mirrors: [] },
+    requestFields: null,
+    responseFields: null,
+    timeoutMs: 0,
+    backendTimeoutMs: 0,
+    retry: null,
+    cors: null,
+    session: null,
+  };
+}
+
+/** Every request, or whatever a connection carries. */
+export const anything: RouteMatch = {
+  path: { kind: 'prefix', value: '/' },
+  method: '',
+  headers: [],
+  query: [],
+};
+
+/** Kinds of Gateway API that are attached to Services. Of two at one port the first here takes it (GEP-1294). */
+export const gatewayRouteKinds = ['GRPCRoute', 'HTTPRoute', 'TLSRoute', 'TCPRoute'] as const;
+export type GatewayRouteKind = (typeof gatewayRouteKinds)[number];
+
+/**
+ * A route of Gateway API or a TrafficSplit, attached to Services. A TLSRoute or TCPRoute has one rule, of which only the
+ * backends mean something.
+ */
 export interface Route {
-  readonly kind: 'HTTPRoute' | 'GRPCRoute' | 'TrafficSplit';
+  readonly kind: GatewayRouteKind | 'TrafficSplit';
   readonly namespace: string;
   readonly name: string;
   readonly uid: string;
@@ -280,9 +315,11 @@ export interface Route {
     readonly sectionName: string;
   }[];
   readonly rules: readonly RouteRule[];
+  /** Server names of a TLSRoute, in lower case: exact, or `*.` and a suffix; null: any, and for all other kinds. */
+  readonly hostnames: readonly string[] | null;
   /** What is wrong with it, one sentence each with field, value and remedy; an invalid part never invalidates the rest. */
   readonly problems: readonly string[];
-  /** The same with their reasons, of HTTPRoutes and GRPCRoutes; what has a status of its own. */
+  /** The same with their reasons, of routes of Gateway API: what has a status of its own. */
   readonly faults: readonly RouteFault[];
 }
 

@@ -123,6 +123,8 @@ export interface Records {
   readonly Node: NodeRecord;
   readonly HTTPRoute: Route;
   readonly GRPCRoute: Route;
+  readonly TLSRoute: Route;
+  readonly TCPRoute: Route;
   readonly TrafficSplit: SplitRecord;
   readonly HTTPRouteGroup: RouteGroupRecord;
   readonly XBackendTrafficPolicy: PolicyRecord;
@@ -140,6 +142,8 @@ export const recordKinds = [
   'Node',
   'HTTPRoute',
   'GRPCRoute',
+  'TLSRoute',
+  'TCPRoute',
   'TrafficSplit',
   'HTTPRouteGroup',
   'XBackendTrafficPolicy',

@@ -2,7 +2,7 @@
  * Session persistence at a Service that has an affinity of its own: "the route MUST be rejected, and a status should be set
  * describing the incompatibility of these two configurations" (GEP-1619, session affinity in K8S Services).
  */
-import type { ReferenceFault, Services } from './link-route.ts';
+import type { ReferenceFault, Services } from './attachment.ts';
 import { type Key, key, type Route, type Service } from './model.ts';
 import type { PolicyRecord } from './records.ts';
 

@@ -106,6 +106,7 @@ function route(name: string, parent: string, backend: string, kind: Route['kind'
     ],
     problems: [],
     faults: [],
+    hostnames: null,
   };
 }
 
@@ -467,4 +468,84 @@ test('a policy that comes and loses its Service is told so, though no traffic ch
   store.put('XBackendTrafficPolicy', 'shop/b', policy('b'), [], '');
   clock.advance(10);
   expect(states).toHaveLength(1);
+});
+
+test('of two kinds of routes at a port the loser says who has won, and takes over when that goes', () => {
+  const { clock, store, sync } = start();
+  const kinds = ['TCPRoute', 'TLSRoute', 'HTTPRoute', 'GRPCRoute'] as const;
+  store.put('Service', 'shop/web', service('web'), [], '');
+  for (const kind of kinds) store.put(kind, `shop/${kind}`, route(kind, 'web', 'web', kind), [], '');
+  sync();
+  const conflicts = (): Record<string, string[]> => {
+    clock.advance(1000);
+    return Object.fromEntries(
+      [...(store.current as Mesh).routes.values()].map(({ kind, faults }) => [
+        kind,
+        faults.map(({ reason, message }) => `${reason}: ${/ to which (\S+ \S+) is/.exec(message)?.[1]}`),
+      ]),
+    );
+  };
+  const left: string[] = [...kinds];
+  while (left.length > 0) {
+    const winner = left.pop() as (typeof kinds)[number];
+    expect(conflicts()).toEqual({
+      ...Object.fromEntries(left.map(kind => [kind, [`Conflicted: ${winner} shop/${winner}`]])),
+      [winner]: [],
+    });
+    store.remove(winner, `shop/${winner}`);
+  }
+  clock.advance(1000);
+  expect(store.problems()).toEqual([]);
+});
+
+test('of TCPRoutes at a port the oldest takes it, of TLSRoutes each server name goes to the oldest', () => {
+  const { store, sync } = start();
+  store.put('Service', 'shop/web', service('web'), [], '');
+  const put = (
+    kind: 'TCPRoute' | 'TLSRoute',
+    name: string,
+    created: number,
+    fields: Partial<Route> = {},
+  ): void =>
+    store.put(
+      kind,
+      `shop/${name}`,
+      { ...route(name, name.slice(0, 3), 'web', kind), created, ...fields },
+      [],
+      '',
+    );
+  store.put('Service', 'shop/tcp', service('tcp'), [], '');
+  store.put('Service', 'shop/tls', service('tls'), [], '');
+  put('TCPRoute', 'tcp-b', 1);
+  put('TCPRoute', 'tcp-a', 1);
+  put('TCPRoute', 'tcp-0', 2);
+  put('TLSRoute', 'tls-old', 1, { hostnames: ['a.test', 'b.test'] });
+  put('TLSRoute', 'tls-new', 2, { hostnames: ['a.test', 'c.test'] });
+  put('TLSRoute', 'tls-lost', 3, { hostnames: ['c.test', 'b.test'] });
+  put('TLSRoute', 'tls-any', 4);
+  // Sets of different namespaces do not meet.
+  const parents = [{ namespace: 'shop', name: 'tcp', port: 0, sectionName: '' }];
+  put('TCPRoute', 'tcp-consumer', 0, { namespace: 'consumer', parents });
+  sync();
+  const faults = [...(store.current as Mesh).routes.values()].map(({ name, faults }) => [
+    name,
+    faults.map(({ reason, message }) => `${reason} ${message}`),
+  ]);
+  const at = (name: string): string => `spec.parentRefs names port 80 of Service shop/${name}, to which`;
+  const one = 'a port takes one TCPRoute, so delete one of them or set port';
+  const names = 'a name goes to one TLSRoute, so delete it from one of them';
+  const old = (name: string, host: string): string =>
+    `the older TLSRoute shop/${name} is attached with hostname "${host}"`;
+  expect(Object.fromEntries(faults)).toEqual({
+    'tcp-a': [],
+    'tcp-b': [`Conflicted ${at('tcp')} the older TCPRoute shop/tcp-a is attached; ${one}`],
+    'tcp-0': [`Conflicted ${at('tcp')} the older TCPRoute shop/tcp-a is attached; ${one}`],
+    'tcp-consumer': [],
+    'tls-old': [],
+    'tls-any': [],
+    'tls-new': [`NotApplied ${at('tls')} ${old('tls-old', 'a.test')}; ${names}`],
+    'tls-lost': [
+      `Conflicted ${at('tls')} ${old('tls-new', 'c.test')} and ${old('tls-old', 'b.test')}; ${names}`,
+    ],
+  });
 });

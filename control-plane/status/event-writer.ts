@@ -8,7 +8,7 @@ import { Backoff } from '../../runtime/backoff.ts';
 import type { Clock } from '../../runtime/clock.ts';
 import { type ApiClient, ApiError, orAbsent } from '../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../runtime/log.ts';
-import type { Mesh } from '../model/model.ts';
+import { gatewayRouteKinds, type Mesh } from '../model/model.ts';
 import type { RecordStore } from '../model/store.ts';
 import { kindDefinitions } from '../sources/convert/convert.ts';
 import { collectionPath, objectPath } from '../sources/kubernetes/collection-path.ts';
@@ -16,7 +16,7 @@ import { timestamp } from './condition.ts';
 import { unsaidInStatus } from './unsaid.ts';
 
 const withoutStatus = ['TrafficSplit', 'HTTPRouteGroup'] as const;
-const kinds = [...withoutStatus, 'HTTPRoute', 'GRPCRoute', 'XBackendTrafficPolicy'] as const;
+const kinds = [...withoutStatus, ...gatewayRouteKinds, 'XBackendTrafficPolicy'] as const;
 type EventKind = (typeof kinds)[number];
 
 export interface EventWriterOptions {

@@ -1,13 +1,12 @@
 /** Objects whose status is written, and what has to be in it. Pure. */
-import { key, type Mesh, type Policy, type Route } from '../model/model.ts';
+import { gatewayRouteKinds, key, type Mesh, type Policy, type Route } from '../model/model.ts';
 import type { Condition } from './condition.ts';
 import { type AncestorStatus, mergeAncestors, wantedAncestors } from './policy-status.ts';
 import { mergeParents, type ParentStatus, wantedParents } from './route-status.ts';
 import { serviceConditions } from './service-status.ts';
 
 export const statusKinds = [
-  'HTTPRoute',
-  'GRPCRoute',
+  ...gatewayRouteKinds,
   'XBackendTrafficPolicy',
   'BackendTLSPolicy',
   'Service',
@@ -66,7 +65,9 @@ export function statusToWrite(
       return ancestors === null ? null : { ancestors };
     }
     case 'HTTPRoute':
-    case 'GRPCRoute': {
+    case 'GRPCRoute':
+    case 'TLSRoute':
+    case 'TCPRoute': {
       const route = mesh.routes.get(`${kind}/${id}`);
       if (!isKnown(route)) return null;
       const wanted = route === undefined ? [] : wantedParents(route);

@@ -152,6 +152,7 @@ export function route(
     rules,
     problems: [],
     faults: [],
+    hostnames: null,
     ...fields,
   };
 }

@@ -35,11 +35,15 @@ export function compareGrpc(a: RankedMatch, b: RankedMatch): number {
 
 /** Ties go to the older route, then to the first by name, then to the first rule. */
 function compareOwners(a: RankedMatch, b: RankedMatch): number {
-  if (a.route.created !== b.route.created) return a.route.created - b.route.created;
-  const left = `${a.route.namespace}/${a.route.name}`;
-  const right = `${b.route.namespace}/${b.route.name}`;
-  if (left !== right) return left < right ? -1 : 1;
-  return a.ruleIndex - b.ruleIndex;
+  return compareRoutes(a.route, b.route) || a.ruleIndex - b.ruleIndex;
+}
+
+/** The older route first, then the first by name. */
+export function compareRoutes(a: Route, b: Route): number {
+  if (a.created !== b.created) return a.created - b.created;
+  const left = `${a.namespace}/${a.name}`;
+  const right = `${b.namespace}/${b.name}`;
+  return left === right ? 0 : left < right ? -1 : 1;
 }
 
 /**

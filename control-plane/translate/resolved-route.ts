@@ -2,7 +2,7 @@
  * Routes as the writers of all dialects take them: split into single matches, in order of precedence, with backends that
  * are cluster names. Everything in it is valid: no dialect has to check again.
  */
-import type { Cors, FieldEdits, PathRewrite, Retry, Route, RouteMatch, Session } from '../model/model.ts';
+import type { Cors, FieldEdits, PathRewrite, Retry, RouteMatch, Session } from '../model/model.ts';
 
 export interface ResolvedBackend {
   /** '': invalid, its share is answered with 500. */
@@ -59,13 +59,36 @@ export interface ResolvedSession extends Session {
   readonly key: string;
 }
 
-/** The routes of one Service port, for clients of one namespace. A request that none of them matches gets 404. */
-export interface RouteSet {
-  readonly kind: Route['kind'] | 'implicit';
+/** Connections that go to the same backends. */
+export interface ConnectionRoute {
+  /** Server names that the ClientHello must have one of, exact or `*.` and a suffix; null: any, or none. */
+  readonly hostnames: readonly string[] | null;
+  /** At least one with a weight. */
+  readonly backends: readonly ResolvedBackend[];
+  /** `TCPRoute/<namespace>/<name>/<rule>`. */
+  readonly origin: string;
+}
+
+/** Requests of a Service port. One that no route matches gets 404. */
+export interface RequestRoutes {
+  readonly kind: 'GRPCRoute' | 'HTTPRoute' | 'TrafficSplit' | 'implicit';
   /** Namespace whose consumer routes these are; null: the producer's, or none. */
   readonly consumer: string | null;
   readonly routes: readonly ResolvedRoute[];
 }
+
+/**
+ * Connections of a Service port, which are not looked into: of a TCPRoute one for all, of TLSRoutes those that begin with a
+ * ClientHello, of which each name is in one route at most. A connection that no route takes is refused.
+ */
+export interface ConnectionRoutes {
+  readonly kind: 'TLSRoute' | 'TCPRoute';
+  readonly consumer: string | null;
+  readonly connections: readonly ConnectionRoute[];
+}
+
+/** The routes of one Service port, for clients of one namespace. */
+export type RouteSet = RequestRoutes | ConnectionRoutes;
 
 /** Backends that take new requests. */
 export function weighted({ backends }: Forward): readonly ResolvedBackend[] {

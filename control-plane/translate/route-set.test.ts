@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Route, RouteMatch } from '../model/model.ts';
 import type { ServiceDestination } from './destination.ts';
 import { match, port, route, rule, service } from './mesh.fixture.ts';
+import type { RequestRoutes } from './resolved-route.ts';
 import { consumerOf, routeSetOf } from './route-set.ts';
 
 const http = port(80, { name: 'http' });
@@ -12,8 +13,24 @@ const echo: ServiceDestination = {
   port: http,
 };
 
+function requestsOf(routes: readonly Route[], consumer: string | null = null): RequestRoutes {
+  const set = routeSetOf(echo, routes, consumer);
+  if ('connections' in set) throw new Error(`${set.kind} has the port`);
+  return set;
+}
+
 function origins(routes: readonly Route[], consumer: string | null = null): string[] {
-  return routeSetOf(echo, routes, consumer).routes.map(({ origin }) => origin);
+  return requestsOf(routes, consumer).routes.map(({ origin }) => origin);
+}
+
+/** `origin: hostnames → cluster weight`. */
+function connections(routes: readonly Route[], consumer: string | null = null): string[] {
+  const set = routeSetOf(echo, routes, consumer);
+  if (!('connections' in set)) throw new Error(`${set.kind} has the port`);
+  return set.connections.map(({ origin, hostnames, backends }) => {
+    const names = hostnames === null ? 'any' : hostnames.join(' ');
+    return `${origin}: ${names} → ${backends.map(({ cluster, weight }) => `${cluster} ${weight}`).join(', ')}`;
+  });
 }
 
 /** Rules with one match each, named by what they match. */
@@ -159,7 +176,7 @@ describe('the routes of a Service port', () => {
           invalid.includes(backend.service?.name ?? '') ? { ...backend, service: null } : backend,
         ),
       };
-      const [first] = routeSetOf(echo, [route('r', 'echo', [{ ...made, action }])], null).routes;
+      const [first] = requestsOf([route('r', 'echo', [{ ...made, action }])]).routes;
       if (first.action.kind !== 'forward') throw new Error('unreachable');
       return first.action.backends.map(({ cluster, weight }) => `${cluster} ${weight}`);
     };
@@ -174,5 +191,58 @@ describe('the routes of a Service port', () => {
     expect(
       names({ bad: { headers: [{ name: 'a', match: { kind: 'regex', value: '[' } }] }, good: {} }),
     ).toEqual(['good']);
+  });
+});
+
+describe('routes of connections', () => {
+  const tcp = (name: string, fields: Partial<Route> = {}): Route =>
+    route(name, 'echo', [rule({ [`${name}:80`]: 1 })], { kind: 'TCPRoute', ...fields });
+  const tls = (name: string, hostnames: readonly string[] | null, fields: Partial<Route> = {}): Route =>
+    tcp(name, { kind: 'TLSRoute', hostnames, ...fields });
+  const to = (name: string): string => `service/default/${name}:80 1`;
+
+  it('come after those of requests, TLSRoutes before TCPRoutes, all before splits', () => {
+    const all = (['TrafficSplit', 'TCPRoute', 'TLSRoute', 'HTTPRoute', 'GRPCRoute'] as const).map(kind =>
+      route(kind, 'echo', [rule({ 'v1:80': 1 })], { kind }),
+    );
+    const kinds = all.map((_, index) => routeSetOf(echo, all.slice(0, index + 1), null).kind);
+    expect(kinds).toEqual(['TrafficSplit', 'TCPRoute', 'TLSRoute', 'HTTPRoute', 'GRPCRoute']);
+  });
+
+  it('of several TCPRoutes the oldest, then the first by name', () => {
+    expect(connections([tcp('b'), tcp('a'), tcp('old', { created: 999 })])).toEqual([
+      `TCPRoute/default/old/0: any → ${to('old')}`,
+    ]);
+    expect(connections([tcp('b'), tcp('a')])).toEqual([`TCPRoute/default/a/0: any → ${to('a')}`]);
+  });
+
+  it('give each server name to the oldest TLSRoute that has it', () => {
+    const old = tls('old', ['a.test', '*.test'], { created: 999 });
+    expect(
+      connections([tls('all', null), tls('new', ['a.test', 'b.test']), tls('lost', ['*.test']), old]),
+    ).toEqual([
+      `TLSRoute/default/old/0: a.test *.test → ${to('old')}`,
+      `TLSRoute/default/all/0: any → ${to('all')}`,
+      `TLSRoute/default/new/0: b.test → ${to('new')}`,
+    ]);
+  });
+
+  it('keep an invalid backend in the wheel, drop weight 0, and refuse everything if nothing is left', () => {
+    const weights = (backends: Record<string, number>): string[] =>
+      connections([route('r', 'echo', [rule(backends)], { kind: 'TCPRoute' })]);
+    expect(weights({ 'v1:80': 3, 'v2:80': 0 })).toEqual([
+      'TCPRoute/default/r/0: any → service/default/v1:80 3',
+    ]);
+    expect(weights({ 'v1:80': 0 })).toEqual(['TCPRoute/default/r/0: any →  1']);
+    expect(connections([tcp('r', { rules: [] })])).toEqual(['TCPRoute/default/r/0: any →  1']);
+  });
+
+  it('of a consumer are for its namespace alone', () => {
+    const parents = [{ namespace: 'default', name: 'echo', port: 80, sectionName: '' }];
+    const own = tcp('own', { namespace: 'shop', parents });
+    const set = [route('r', 'echo', [rule({ 'v1:80': 1 })]), own];
+    expect(consumerOf(echo, set, 'shop')).toBe('shop');
+    expect(routeSetOf(echo, set, 'shop').kind).toBe('TCPRoute');
+    expect(routeSetOf(echo, set, null).kind).toBe('HTTPRoute');
   });
 });

@@ -1,5 +1,7 @@
 import { serviceCluster } from '../../api/xds/names.ts';
 import {
+  anything,
+  gatewayRouteKinds,
   key,
   type Retry,
   type Route,
@@ -9,9 +11,10 @@ import {
   type TrafficPolicy,
 } from '../model/model.ts';
 import type { ServiceDestination } from './destination.ts';
-import { compareGrpc, compareHttp, type RankedMatch } from './precedence.ts';
+import { compareGrpc, compareHttp, compareRoutes, type RankedMatch } from './precedence.ts';
 import { expressionsOf, programSize } from './regular-expression.ts';
 import type {
+  ConnectionRoute,
   Forward,
   Redirect,
   ResolvedBackend,
@@ -22,9 +25,7 @@ import type {
 import { resolveSession, sessionOfPolicy } from './session.ts';
 
 /** Kinds in order: the first that is attached to a port takes it, and the others do not apply (GEP-1294). */
-const kinds = ['GRPCRoute', 'HTTPRoute', 'TrafficSplit'] as const satisfies readonly Route['kind'][];
-
-const anyPath: RouteMatch = { path: { kind: 'prefix', value: '/' }, method: '', headers: [], query: [] };
+const kinds: readonly Route['kind'][] = [...gatewayRouteKinds, 'TrafficSplit'];
 
 /**
  * Namespace whose consumer routes apply to a call of the Service port from `client`; null if the producer's do
@@ -48,11 +49,28 @@ export function routeSetOf(
   const candidates = attached(destination, routes, consumer ?? destination.service.namespace);
   const kind = kinds.find(kind => candidates.some(route => route.kind === kind));
   if (kind === undefined) return { kind: 'implicit', consumer, routes: [implicitRoute(destination)] };
-  const ranked = candidates
-    .filter(route => route.kind === kind)
-    .flatMap(splitMatches)
-    .sort(kind === 'GRPCRoute' ? compareGrpc : compareHttp);
+  const winners = candidates.filter(route => route.kind === kind);
+  if (kind === 'TCPRoute' || kind === 'TLSRoute')
+    return { kind, consumer, connections: resolveConnections(winners) };
+  const ranked = winners.flatMap(splitMatches).sort(kind === 'GRPCRoute' ? compareGrpc : compareHttp);
   return { kind, consumer, routes: ranked.map(resolve) };
+}
+
+/** Of several routes for the same connections the oldest takes them, then the first by name. */
+function resolveConnections(routes: readonly Route[]): ConnectionRoute[] {
+  const taken = new Set<string>();
+  return [...routes].sort(compareRoutes).flatMap(route => {
+    const [rule] = route.rules;
+    // '' stands for any name.
+    const names = (route.hostnames ?? ['']).filter(name => !taken.has(name));
+    if (names.length === 0) return [];
+    for (const name of names) taken.add(name);
+    // Without a rule there is no backend, and every connection is refused.
+    const given = rule?.action.kind === 'forward' ? rule.action.backends : [];
+    const backends = resolveBackends(given, false).filter(({ weight }) => weight > 0);
+    const origin = originOf(route, rule?.name ?? '', 0);
+    return [{ hostnames: route.hostnames === null ? null : names, backends, origin }];
+  });
 }
 
 /** Where no route is attached, the Service itself takes everything. */
@@ -68,7 +86,7 @@ export function implicitRoute(destination: ServiceDestination): ResolvedRoute {
 export function implicitRouteTo(cluster: string, session: ResolvedSession | null = null): ResolvedRoute {
   const backend = { cluster, weight: 1, requestFields: null, responseFields: null, session };
   return {
-    match: anyPath,
+    match: anything,
     action: { kind: 'forward', backends: [backend], pathRewrite: null, hostRewrite: '', mirrors: [] },
     requestFields: null,
     responseFields: null,
@@ -137,7 +155,7 @@ function isUsable(match: RouteMatch): boolean {
 }
 
 function resolve({ route, rule, ruleIndex, match }: RankedMatch): ResolvedRoute {
-  const origin = originOf(route, rule, ruleIndex);
+  const origin = originOf(route, rule.name, ruleIndex);
   return {
     match,
     action: resolveAction(rule),
@@ -157,8 +175,8 @@ function resolveRetry(retry: Retry | null, match: RouteMatch): Retry | null {
   return retry === null || match.method === '' ? retry : { ...retry, anyMethod: true };
 }
 
-function originOf(route: Route, rule: RouteRule, index: number): string {
-  return `${route.kind}/${key(route.namespace, route.name)}/${rule.name === '' ? index : rule.name}`;
+function originOf(route: Route, rule: string, index: number): string {
+  return `${route.kind}/${key(route.namespace, route.name)}/${rule === '' ? index : rule}`;
 }
 
 function resolveAction({ action, session }: RouteRule): Forward | Redirect {

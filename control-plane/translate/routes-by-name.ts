@@ -7,8 +7,8 @@ import { parseRouteName } from './resource-name.ts';
 import { implicitRouteTo, routeSetOf } from './route-set.ts';
 
 /**
- * Routes behind the name of a RouteConfiguration (docs/xds.md), or null if there are none: an opaque port has none, and a
- * namespace without routes of its own uses the producer's, under the producer's name.
+ * Routes behind the name of a RouteConfiguration (docs/xds.md), or null if there are none: a port whose connections are not
+ * looked into has none, and a namespace without routes of its own uses the producer's, under the producer's name.
  */
 export function routesByName(reader: MeshReader, name: string): readonly ResolvedRoute[] | null {
   const subject = parseRouteName(name);
@@ -22,5 +22,6 @@ export function routesByName(reader: MeshReader, name: string): readonly Resolve
   if (destination === null || destination.port.protocol === 'opaque') return null;
   const attached = reader.routesOf(key(destination.service.namespace, destination.service.name));
   const set = routeSetOf(destination, attached, subject.consumer);
+  if ('connections' in set) return null;
   return subject.consumer !== null && set.kind === 'implicit' ? null : set.routes;
 }

@@ -4,14 +4,18 @@
  */
 import type { PortProtocol } from '../../api/protocol.ts';
 import type { InboundListenerConfig } from '../listener/listener-config.ts';
+import type { ConnectionTable } from '../route/connection-table.ts';
 import type { RouteTable } from '../route/route-table.ts';
 import type { Cluster } from './cluster.ts';
 import type { ServiceLabels } from './cluster-config.ts';
 
+/** `tls`: bytes, whose ClientHello says by its server name where they go. */
+export type DestinationProtocol = PortProtocol | 'tls';
+
 /** One destination with everything it refers to; replaced as a whole when any of it changes. */
 export interface Destination {
   readonly name: string;
-  readonly protocol: PortProtocol;
+  readonly protocol: DestinationProtocol;
   readonly service: ServiceLabels;
   /** Port of the Service, for redirects; 0 where there is none. */
   readonly port: number;
@@ -19,6 +23,8 @@ export interface Destination {
   readonly routes: RouteTable | null;
   /** For opaque traffic; null if there is none. */
   readonly cluster: Cluster | null;
+  /** Routes of opaque traffic in place of {@link cluster}; null if there are none. */
+  readonly connections: ConnectionTable | null;
 }
 
 /**

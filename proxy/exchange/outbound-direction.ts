@@ -100,10 +100,15 @@ export class OutboundDirection implements Direction {
 
   #route(exchange: Exchange, destination: Destination): void {
     exchange.note = destination;
-    const { routes, cluster } = destination;
+    const { routes, cluster, connections } = destination;
     if (routes !== null) return this.#match(exchange, destination, routes);
     if (cluster !== null) return exchange.forward(cluster, null, null);
-    exchange.fail('NO_ROUTE');
+    // A request to the proxy port for a port of bytes: it has no ClientHello, and goes where any connection goes.
+    const any = connections?.any ?? null;
+    if (any === null || destination.protocol === 'tls') return exchange.fail('NO_ROUTE');
+    const backend = pickBackend(any, this.#options.random());
+    if (backend === null || backend.cluster === null) return exchange.fail('INVALID_BACKEND');
+    exchange.forward(backend.cluster, null, null);
   }
 
   #match(exchange: Exchange, destination: Destination, routes: RouteTable): void {

@@ -49,12 +49,13 @@ const NONE: Endpoint[] = [];
  *
  *   connecting ──▶ open ──FIN of both──▶ done
  *       │           └── RST or error of either ──▶ done (RST to the other)
- *       └── no endpoint, no connection ──▶ done (RST to the client)
+ *       └── no backend, no endpoint, no connection ──▶ done (RST to the client)
  */
 export class Splice implements DialOwner {
   readonly active = 1;
   readonly startedAt: number;
-  readonly cluster: Cluster;
+  /** null: a backend that is invalid, or no route. */
+  readonly cluster: Cluster | null;
   endpoint: Endpoint | null = null;
   attempts = 0;
   sentBytes = 0;
@@ -80,7 +81,7 @@ export class Splice implements DialOwner {
   #countedSent = 0;
   #countedReceived = 0;
 
-  constructor(context: SpliceContext, owner: SpliceOwner, client: Transport, cluster: Cluster) {
+  constructor(context: SpliceContext, owner: SpliceOwner, client: Transport, cluster: Cluster | null) {
     this.#context = context;
     this.#owner = owner;
     this.#client = client;
@@ -94,13 +95,20 @@ export class Splice implements DialOwner {
     this.#try();
   }
 
+  /** Resets the client in place of {@link start}. */
+  refuse(code: FailureCode): void {
+    this.#fail(code);
+  }
+
   #try(): void {
     const { clock, random, connections } = this.#context;
-    const endpoint = this.cluster.pick(this.#tried, random, clock.now());
-    if (endpoint === null) return this.#noEndpoint();
+    const { cluster } = this;
+    if (cluster === null) return this.#fail('INVALID_BACKEND');
+    const endpoint = cluster.pick(this.#tried, random, clock.now());
+    if (endpoint === null) return this.#noEndpoint(cluster);
     this.attempts++;
     this.endpoint = endpoint;
-    this.#dial = connections.dialTcp(this.cluster, endpoint, this.#clientTls(endpoint), this);
+    this.#dial = connections.dialTcp(cluster, endpoint, this.#clientTls(endpoint), this);
     if (this.#dial === null) return this.#fail('OVERFLOW');
     beginAttempt(endpoint);
   }
@@ -110,9 +118,9 @@ export class Splice implements DialOwner {
     return backendTls !== null && (backendTls.clientTls || this.#early[0]?.[0] === 22);
   }
 
-  #noEndpoint(): void {
+  #noEndpoint(cluster: Cluster): void {
     const { clock, emptyClusters } = this.#context;
-    const waitMs = emptyClusters.wait(this.cluster, clock.now());
+    const waitMs = emptyClusters.wait(cluster, clock.now());
     if (waitMs > 0) this.#stopWaiting = clock.after(waitMs, () => this.#try());
     else this.#fail('NO_HEALTHY_ENDPOINT');
   }
@@ -121,7 +129,11 @@ export class Splice implements DialOwner {
     this.#dial = null;
     const { outcome, code, reason } = connectionFailure(failure);
     this.#release(outcome);
-    if (reason === null || this.attempts >= MAX_ATTEMPTS || this.cluster.endpoints.length <= this.attempts) {
+    if (
+      reason === null ||
+      this.attempts >= MAX_ATTEMPTS ||
+      (this.cluster?.endpoints.length ?? 0) <= this.attempts
+    ) {
       return this.#fail(code);
     }
     if (this.#tried === NONE) this.#tried = [];
@@ -254,7 +266,7 @@ export class Splice implements DialOwner {
 
   #release(outcome: AttemptOutcome): void {
     const { clock, random, connections } = this.#context;
-    if (this.endpoint === null) return;
+    if (this.endpoint === null || this.cluster === null) return;
     endAttempt(this.cluster, this.endpoint, outcome, -1, clock.now(), random);
     connections.releaseTcp(this.cluster);
   }

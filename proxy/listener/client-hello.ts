@@ -1,14 +1,26 @@
-/** Reads of a TLS ClientHello what decides who terminates it (RFC 8446 §4.1.2, RFC 7301 §3.1). Nothing is consumed. */
+/**
+ * Reads of a TLS ClientHello what decides who terminates it, and where it goes (RFC 8446 §4.1.2, RFC 7301 §3.1, RFC 6066 §3).
+ * Nothing is consumed.
+ */
+
+export interface ReadHello {
+  readonly kind: 'hello';
+  readonly alpn: readonly string[];
+  /** Host name of the server in lower case, '' without one. */
+  readonly serverName: string;
+}
 
 export type ClientHello =
-  | { readonly kind: 'hello'; readonly alpn: readonly string[] }
+  | ReadHello
   /** The bytes so far may be the beginning of one. */
   | { readonly kind: 'incomplete' }
   | { readonly kind: 'other' };
 
 const HANDSHAKE = 22;
 const CLIENT_HELLO = 1;
+const SERVER_NAME = 0;
 const ALPN = 16;
+const HOST_NAME = 0;
 const RECORD_HEADER = 5;
 /** Longer ones are taken for something else; post-quantum key shares make about 1.8 KB. */
 const MAX_HELLO_BYTES = 16_384;
@@ -27,8 +39,7 @@ export function readClientHello(bytes: Buffer): ClientHello {
   const length = handshake.readUIntBE(1, 3);
   if (length > MAX_HELLO_BYTES) return OTHER;
   if (handshake.length < 4 + length) return INCOMPLETE;
-  const alpn = readAlpn(handshake.subarray(4, 4 + length));
-  return alpn === null ? OTHER : { kind: 'hello', alpn };
+  return readExtensions(handshake.subarray(4, 4 + length)) ?? OTHER;
 }
 
 /** The handshake bytes of the records that have arrived; null if a record is not a handshake's. */
@@ -44,8 +55,8 @@ function joinRecords(bytes: Buffer): Buffer | null {
   return parts.length === 1 ? parts[0] : Buffer.concat(parts);
 }
 
-/** Protocols of the ALPN extension, empty without one; null if the hello is malformed. */
-function readAlpn(hello: Buffer): string[] | null {
+/** null if the hello is malformed. */
+function readExtensions(hello: Buffer): ReadHello | null {
   let at = 2 + 32;
   if (hello.length < at + 1) return null;
   at += 1 + hello[at];
@@ -53,19 +64,32 @@ function readAlpn(hello: Buffer): string[] | null {
   at += 2 + hello.readUInt16BE(at);
   if (hello.length < at + 1) return null;
   at += 1 + hello[at];
-  if (hello.length === at) return [];
+  if (hello.length === at) return { kind: 'hello', alpn: [], serverName: '' };
   if (hello.length < at + 2) return null;
   const end = at + 2 + hello.readUInt16BE(at);
   if (end > hello.length) return null;
   at += 2;
+  let alpn: string[] | null = [];
+  let serverName: string | null = '';
   while (at + 4 <= end) {
     const type = hello.readUInt16BE(at);
     const next = at + 4 + hello.readUInt16BE(at + 2);
     if (next > end) return null;
-    if (type === ALPN) return readProtocols(hello.subarray(at + 4, next));
+    const body = hello.subarray(at + 4, next);
+    // Each extension stands once (RFC 8446 §4.2): of two, the application might go by the other.
+    if (type === ALPN) alpn = alpn.length > 0 ? null : readProtocols(body);
+    else if (type === SERVER_NAME) serverName = serverName !== '' ? null : readServerName(body);
+    if (alpn === null || serverName === null) return null;
     at = next;
   }
-  return [];
+  return { kind: 'hello', alpn, serverName };
+}
+
+/** A list of one name, as there is only one type of names (RFC 6066 §3). */
+function readServerName(list: Buffer): string | null {
+  if (list.length < 6 || list.readUInt16BE(0) !== list.length - 2) return null;
+  if (list[2] !== HOST_NAME || list.readUInt16BE(3) !== list.length - 5) return null;
+  return list.toString('latin1', 5).toLowerCase();
 }
 
 function readProtocols(list: Buffer): string[] | null {

@@ -1,5 +1,5 @@
 /** What the first bytes of a plaintext connection are. */
-import type { PortProtocol } from '../../api/protocol.ts';
+import type { DestinationProtocol } from '../cluster/destination.ts';
 
 export type DetectedProtocol = 'http1' | 'http2' | 'opaque' | 'incomplete';
 
@@ -53,7 +53,10 @@ function isTargetStart(bytes: Buffer, at: number): DetectedProtocol {
  * Which codec serves an HTTP connection. On a port that is declared HTTP/2, a client whose bytes are neither version is told
  * so in HTTP/2 (RFC 9113 §3.4), elsewhere in HTTP/1.1.
  */
-export function httpVersion(detected: string | null, declared: PortProtocol | null): 'http1' | 'http2' {
+export function httpVersion(
+  detected: string | null,
+  declared: DestinationProtocol | null,
+): 'http1' | 'http2' {
   if (detected === 'http1' || detected === 'http2') return detected;
   return declared === 'http2' || declared === 'grpc' ? 'http2' : 'http1';
 }

@@ -1,16 +1,20 @@
 /** Listeners as values, decoded from xDS and validated. */
 import type { PortProtocol } from '../../api/protocol.ts';
 import type { ServiceLabels } from '../cluster/cluster-config.ts';
+import type { DestinationProtocol } from '../cluster/destination.ts';
+import type { ConnectionRouteConfig } from '../route/connection-table.ts';
 
 /** One destination that the pod calls: `outbound/<host>:<port>`. */
 export interface OutboundListenerConfig {
   readonly name: string;
   readonly version: string;
-  readonly protocol: PortProtocol;
+  readonly protocol: DestinationProtocol;
   /** Name of the RouteConfiguration for HTTP; '' if the port is opaque. */
   readonly routes: string;
   /** Name of the cluster for opaque traffic; '' if there is none. */
   readonly cluster: string;
+  /** Routes of connections in place of {@link cluster}; null if there are none. */
+  readonly connections: readonly ConnectionRouteConfig[] | null;
   readonly service: ServiceLabels;
 }
 

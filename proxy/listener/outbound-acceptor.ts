@@ -5,16 +5,19 @@ import type { ServiceLabels } from '../cluster/cluster-config.ts';
 import type { Destination, Destinations, Resolution } from '../cluster/destination.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
 import type { ProxyLimits } from '../config/proxy-limits.ts';
-import type { OwnEdges } from '../exchange/edges.ts';
+import { type OwnEdges, UNKNOWN_SERVICE } from '../exchange/edges.ts';
 import type { PassthroughClusters } from '../exchange/fixed-cluster.ts';
 import { type OutboundContext, splitAuthority } from '../exchange/outbound-direction.ts';
 import { Splice, type SpliceContext } from '../exchange/splice.ts';
 import type { RequestHandler, RequestHead, ServerStream } from '../exchange/stream.ts';
 import type { TimerWheel } from '../exchange/timer-wheel.ts';
+import { type ConnectionRoute, matchServerName } from '../route/connection-table.ts';
+import { pickBackend } from '../route/pick-backend.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
 import type { PeerFaults } from '../telemetry/peer-faults.ts';
 import type { ThrottledLog } from '../telemetry/throttled-log.ts';
 import type { FlushQueue } from '../transport/output.ts';
+import { type ClientHello, readClientHello } from './client-hello.ts';
 import { detectProtocol, httpVersion } from './detect-protocol.ts';
 import { type ConnectionSet, DownstreamConnection } from './downstream-connection.ts';
 import { FirstBytes } from './first-bytes.ts';
@@ -130,7 +133,9 @@ export class OutboundAcceptor implements RequestHandler {
 
   #found(connection: DownstreamConnection, context: OutboundContext, destination: Destination): void {
     const { learned, detectTimeoutMs } = this.#options;
-    const { protocol, cluster } = destination;
+    const { protocol, cluster, connections } = destination;
+    if (protocol === 'tls') return this.#readServerName(connection, context, destination);
+    if (connections !== null) return this.#route(connection, context, destination, connections.any, NOTHING);
     if (protocol === 'opaque' || (protocol === 'detect' && learned.isServerFirst(destination.name))) {
       if (cluster === null) return connection.refuse();
       return this.#splice(connection, context, cluster, destination, NOTHING);
@@ -138,6 +143,40 @@ export class OutboundAcceptor implements RequestHandler {
     const timeoutMs = protocol === 'detect' ? detectTimeoutMs : Number.POSITIVE_INFINITY;
     this.#detect(connection, context, timeoutMs, destination);
     connection.transport.resume();
+  }
+
+  /** Waits for the ClientHello, whose server name decides where the connection goes; what is none is refused. */
+  #readServerName(
+    connection: DownstreamConnection,
+    context: OutboundContext,
+    destination: Destination,
+  ): void {
+    const { clock, wheel, limits } = this.#options;
+    const timeouts = { ...limits.http1, detectTimeoutMs: Number.POSITIVE_INFINITY };
+    const stage = new FirstBytes(clock, wheel, timeouts, judgeHello, (verdict, bytes, ended) => {
+      if (bytes.length === 0) return connection.end();
+      const { connections } = destination;
+      const route =
+        verdict?.kind === 'hello' && connections !== null
+          ? matchServerName(connections, verdict.serverName)
+          : null;
+      this.#route(connection, context, destination, route, bytes);
+      if (ended) connection.receiveEnd();
+    });
+    connection.serve(stage, NOTHING);
+    connection.transport.resume();
+  }
+
+  /** Carries a connection to a backend of its route; without a route it is refused. */
+  #route(
+    connection: DownstreamConnection,
+    context: OutboundContext,
+    destination: Destination,
+    route: ConnectionRoute | null,
+    bytes: Buffer,
+  ): void {
+    const backend = route === null ? null : pickBackend(route, this.#options.splice.random());
+    this.#splice(connection, context, backend?.cluster ?? null, destination, bytes, route);
   }
 
   /** Waits for the first bytes. What is not HTTP goes to the destination's cluster, if it has one. */
@@ -172,12 +211,13 @@ export class OutboundAcceptor implements RequestHandler {
   #splice(
     connection: DownstreamConnection,
     context: OutboundContext,
-    cluster: Cluster,
+    cluster: Cluster | null,
     destination: Destination | null,
     bytes: Buffer,
+    route: ConnectionRoute | null = null,
   ): void {
     const { edges, learned, splice, accessLog } = this.#options;
-    const service: ServiceLabels = cluster.config.service;
+    const service: ServiceLabels = cluster?.config.service ?? destination?.service ?? UNKNOWN_SERVICE;
     const stage = new Splice(
       splice,
       {
@@ -196,13 +236,15 @@ export class OutboundAcceptor implements RequestHandler {
             failure,
             context,
             ended.endpoint?.identity ?? '',
+            route?.origin,
           ),
       },
       connection.transport,
       cluster,
     );
     connection.serve(stage, bytes);
-    stage.start();
+    if (cluster === null && route === null) stage.refuse('NO_ROUTE');
+    else stage.start();
   }
 
   // ---- Requests
@@ -231,6 +273,11 @@ export class OutboundAcceptor implements RequestHandler {
 
 const NOTHING: Buffer = Buffer.alloc(0);
 const UNUSED = { receive() {}, receiveEnd() {}, closed() {} };
+
+function judgeHello(bytes: Buffer): Exclude<ClientHello, { kind: 'incomplete' }> | null {
+  const hello = readClientHello(bytes);
+  return hello.kind === 'incomplete' ? null : hello;
+}
 
 function judge(bytes: Buffer): 'http1' | 'http2' | 'opaque' | null {
   const protocol = detectProtocol(bytes);

@@ -12,6 +12,7 @@ export function logSplice(
   failure: FailureCode | '',
   context: { readonly client: string },
   peer: string,
+  route = '',
 ): void {
   const { flags } = splice;
   // A connection of bytes has no status: without a flag nothing is wrong with it.
@@ -31,8 +32,8 @@ export function logSplice(
     requestBytes: splice.receivedBytes,
     responseBytes: splice.sentBytes,
     attempts: splice.attempts,
-    route: '',
-    cluster: splice.cluster.name,
+    route,
+    cluster: splice.cluster?.name ?? '',
     endpoint: endpoint === null ? '' : `${endpoint.address}:${endpoint.port}`,
     client: context.client,
     peer,

@@ -2,6 +2,7 @@ import type { Cluster } from '../cluster/cluster.ts';
 import type { SessionConfig } from '../cluster/cluster-config.ts';
 import { type CorsPolicy, compileCors } from './cors.ts';
 import { insertPath, PathNode } from './path-tree.ts';
+import { boundsOf } from './pick-backend.ts';
 import { compileConditions, type RequestConditions } from './request-conditions.ts';
 import type {
   FieldEdits,
@@ -168,7 +169,7 @@ function compileForward(
   }
   return {
     backends,
-    bounds: cumulative(backends),
+    bounds: boundsOf(backends),
     mirrors,
     pathRewrite: action.pathRewrite,
     hostRewrite: toWire(action.hostRewrite).toLowerCase(),
@@ -176,19 +177,6 @@ function compileForward(
     retry: action.retry,
     session,
   };
-}
-
-/** Empty if no backend has a weight. */
-function cumulative(backends: readonly Backend[]): number[] {
-  const total = backends.reduce((sum, backend) => sum + backend.weight, 0);
-  if (total === 0) return [];
-  const last = backends.findLastIndex(backend => backend.weight > 0);
-  let sum = 0;
-  return backends.map((backend, i) => {
-    sum += backend.weight;
-    // Rounding must not leave a gap below 1, nor give one to a backend of weight 0.
-    return i >= last ? 1 : sum / total;
-  });
 }
 
 /** null if there is nothing to edit. */

@@ -1,6 +1,8 @@
 import type { Cluster } from '../cluster/cluster.ts';
 import type { Resolution } from '../cluster/destination.ts';
 import type { OutboundListenerConfig } from '../listener/listener-config.ts';
+import { type ConnectionTable, connectionRoutes } from '../route/connection-table.ts';
+import { connectionClusters } from './connections.ts';
 import type { CompiledRoutes } from './route-tables.ts';
 
 /** The one resolution of every name that the mesh does not know. */
@@ -17,6 +19,7 @@ export interface Visible {
   readonly config: OutboundListenerConfig | null;
   readonly compiled: CompiledRoutes | null;
   readonly cluster: Cluster | null;
+  readonly connections: ConnectionTable | null;
 }
 
 /** One name that the pod has called. */
@@ -37,6 +40,8 @@ export interface Entry {
 export function isBusy({ visible }: Entry): boolean {
   if (visible === null) return false;
   if (visible.cluster !== null && hasWork(visible.cluster)) return true;
+  for (const { backends } of visible.connections === null ? [] : connectionRoutes(visible.connections))
+    if (backends.some(({ cluster }) => cluster !== null && hasWork(cluster))) return true;
   for (const route of visible.compiled?.table.routes ?? []) {
     if (route.kind !== 'forward') continue;
     if (route.backends.some(({ cluster }) => cluster !== null && hasWork(cluster))) return true;
@@ -65,6 +70,7 @@ export function describeEntry({ name, visible, config }: Entry): DescribedDestin
   const clusters = new Set(visible?.compiled?.clusters);
   const single = visible?.cluster ?? null;
   if (single !== null) clusters.add(single.name);
+  for (const name of connectionClusters(visible?.config?.connections ?? null)) clusters.add(name);
   return {
     name,
     state: kind,

@@ -7,6 +7,7 @@ import type { InboundListenerConfig } from '../listener/listener-config.ts';
 import type { RoutesConfig } from '../route/route-config.ts';
 import type { AdsClient } from './ads-client.ts';
 import { ClusterTable } from './cluster-table.ts';
+import { connectionClusters, connectionsOf } from './connections.ts';
 import type { ListenerConfig } from './decode/listeners.ts';
 import { ABSENT, type DescribedDestination, describeEntry, type Entry, isBusy } from './destination-entry.ts';
 import { clusterType, endpointsType, listenerType, type ResourceType, routesType } from './resource-types.ts';
@@ -194,7 +195,7 @@ export class DestinationTable implements Destinations, InboundState {
     if (entry === undefined) return;
     entry.config = null;
     if (entry.visible?.resolution !== ABSENT) this.#absentCount++;
-    entry.visible = { resolution: ABSENT, config: null, compiled: null, cluster: null };
+    entry.visible = { resolution: ABSENT, config: null, compiled: null, cluster: null, connections: null };
     this.#unsettled = true;
     if (this.#absentCount > MAX_ABSENT) this.#forgetOneAbsent();
   }
@@ -214,10 +215,13 @@ export class DestinationTable implements Destinations, InboundState {
     if (config === null) return;
     const compiled = config.routes === '' ? null : this.#routes.get(config.routes);
     const cluster = config.cluster === '' ? null : (this.#clusters.get(config.cluster) ?? null);
+    const held = visible?.config === config ? visible.connections : null;
+    const connections = config.connections && connectionsOf(config.connections, held, this.#clusters);
     if (config.routes !== '' && compiled === null) return;
     if (config.cluster !== '' && cluster === null) return;
+    if (config.connections !== null && connections === null) return;
     const same = visible?.config === config && visible.compiled === compiled && visible.cluster === cluster;
-    if (same) return;
+    if (same && visible.connections === connections) return;
     if (visible?.resolution === ABSENT) this.#absentCount--;
     const destination: Destination = Object.freeze({
       name: config.name,
@@ -226,9 +230,10 @@ export class DestinationTable implements Destinations, InboundState {
       port: entry.port,
       routes: compiled === null ? null : compiled.table,
       cluster,
+      connections,
     });
     const resolution: Resolution = Object.freeze({ kind: 'found', destination });
-    entry.visible = { resolution, config, compiled, cluster };
+    entry.visible = { resolution, config, compiled, cluster, connections };
   }
 
   #wake(entry: Entry): void {
@@ -249,10 +254,12 @@ export class DestinationTable implements Destinations, InboundState {
       if (config !== null) {
         if (config.routes !== '') routes.add(config.routes);
         if (config.cluster !== '') clusters.add(config.cluster);
+        for (const name of connectionClusters(config.connections)) clusters.add(name);
       }
       if (visible === null) continue;
       for (const name of visible.compiled?.clusters ?? []) clusters.add(name);
       if (visible.cluster !== null) clusters.add(visible.cluster.name);
+      for (const name of connectionClusters(visible.config?.connections ?? null)) clusters.add(name);
     }
     for (const name of routes) for (const cluster of this.#routes.clustersOf(name)) clusters.add(cluster);
     retain(this.#routeNames, routes, name => this.#routes.forget(name));

@@ -3,6 +3,7 @@
  * The same cases run in a folder, without a cluster, in test/routes/directory.test.ts.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { gatewayRouteKinds } from '../../control-plane/model/model.ts';
 import { controllerName, type ParentStatus } from '../../control-plane/status/route-status.ts';
 import { ApiClient } from '../../runtime/kubernetes/api-client.ts';
 import { findCredentials } from '../../runtime/kubernetes/credentials.ts';
@@ -32,7 +33,7 @@ interface RouteObject extends KubernetesObject {
 }
 
 async function readStatuses(): Promise<void> {
-  for (const kind of ['HTTPRoute', 'GRPCRoute']) {
+  for (const kind of gatewayRouteKinds) {
     const list = await kubectl('get', kind.toLowerCase(), '-A', '-o', 'json');
     for (const { metadata, status } of (JSON.parse(list) as { items: RouteObject[] }).items) {
       const own = (status?.parents ?? []).filter(parent => parent.controllerName === controllerName);

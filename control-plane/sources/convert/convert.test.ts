@@ -322,6 +322,7 @@ test('an HTTPRoute with everything in its place', () => {
   const to = (name: string) => ({ namespace: 'shop', name, port: 80 });
   expect(route).toEqual({
     kind: 'HTTPRoute',
+    hostnames: null,
     namespace: 'shop',
     name: 'r',
     uid: 'HTTPRoute/shop/r',
@@ -646,6 +647,92 @@ spec: {service: web, backends: [{service: v1, weight: ${a}}, {service: gone, wei
   expect(route?.parents).toEqual([{ namespace: 'shop', name: 'web', port: 80, sectionName: '' }]);
   expect(backends(route?.rules[0])).toEqual([`shop/v1:80 ${weights[0]}`, `500 ${weights[1]}: ${missing}`]);
   expect(problems).toEqual([`spec.backends[1].service ${missing}`]);
+});
+
+/** A TCPRoute or TLSRoute on Service shop/web, and what is wrong with it. */
+function connectionRoute(
+  kind: 'TCPRoute' | 'TLSRoute',
+  spec: string,
+  version = 'v1',
+): { route: Route; problems: string[] } {
+  const { mesh, problems } = convert(`
+apiVersion: gateway.networking.k8s.io/${version}
+kind: ${kind}
+metadata: {name: r, namespace: shop}
+spec: {parentRefs: [{group: "", kind: Service, name: web}], ${spec}}`);
+  return { route: mesh.routes.get(`${kind}/shop/r`) as Route, problems };
+}
+
+test.each([
+  ['TCPRoute', 'v1'],
+  ['TCPRoute', 'v1alpha2'],
+  ['TLSRoute', 'v1'],
+  ['TLSRoute', 'v1alpha2'],
+  ['TLSRoute', 'v1alpha3'],
+] as const)('a %s of %s: backends with weights, and what is wrong with them', (kind, version) => {
+  const refs = `
+    - {name: v1, port: 80, weight: 9}
+    - {name: v2, port: 80}
+    - {name: v2, port: 99}
+    - {kind: Pod, name: v2, port: 80}
+    - {name: away, namespace: other, port: 80, weight: 0}`;
+  const { route, problems } = connectionRoute(
+    kind,
+    `hostnames: [a.test, "*.test"], rules: [{name: main, backendRefs: [${refs.replaceAll('\n    - ', ',').slice(1)}]}]`,
+    version,
+  );
+  expect(route.hostnames).toEqual(kind === 'TLSRoute' ? ['a.test', '*.test'] : null);
+  expect(route.rules.map(({ name }) => name)).toEqual(['main']);
+  expect(backends(route.rules[0])).toEqual([
+    'shop/v1:80 9',
+    'shop/v2:80 1',
+    '500 1: refers to port 99, which Service shop/v2 does not have; use one of 80',
+    '500 1: spec.rules[0].backendRefs[3].kind is "Pod"; use Service: nothing else can be a backend',
+    '500 0: refers to Service other/away, which does not exist; create it or correct the name',
+  ]);
+  expect(route.faults.map(({ reason }) => reason)).toEqual([
+    'InvalidKind',
+    'BackendNotFound',
+    'BackendNotFound',
+  ]);
+  expect(problems).toHaveLength(3);
+});
+
+test('what a TCPRoute or TLSRoute has beside one rule with backends is told', () => {
+  const several = connectionRoute(
+    'TCPRoute',
+    'rules: [{backendRefs: [{name: v1, port: 80, filters: [{type: CORS}]}]}, {backendRefs: [{name: v2, port: 80}]}]',
+  );
+  expect(backends(several.route.rules[0])).toEqual(['shop/v1:80 1']);
+  expect(several.route.rules).toHaveLength(1);
+  expect(several.problems).toEqual([
+    'spec.rules has 2 rules, of which the first takes every connection; put all backends into it',
+    'spec.rules[0].backendRefs[0].filters is no field of a TCPRoute; use an HTTPRoute for it',
+  ]);
+  expect(several.route.faults.map(({ reason }) => reason)).toEqual(['NotApplied', 'NotApplied']);
+  const none = connectionRoute('TCPRoute', 'rules: []');
+  expect(none.problems).toEqual(['spec.rules is []; give one rule with backendRefs']);
+  expect(none.route.faults.map(({ reason, rule }) => [reason, rule])).toEqual([['UnsupportedValue', null]]);
+});
+
+test('a hostname that no ClientHello can have is left out; where none is left, no connection is taken', () => {
+  const rules = 'rules: [{backendRefs: [{name: v1, port: 80}]}]';
+  const remedy = 'use a DNS name in lower case, of which the first label may be *';
+  const some = connectionRoute(
+    'TLSRoute',
+    `hostnames: [a.test, 10.0.0.1, "*", "a.*.test", "A.test", "a_b.test", 7, a.test], ${rules}`,
+  );
+  expect(some.route.hostnames).toEqual(['a.test']);
+  expect(some.problems).toEqual(
+    ['"10.0.0.1"', '"*"', '"a.*.test"', '"A.test"', '"a_b.test"', '7'].map(
+      (name, index) => `spec.hostnames[${index + 1}] is ${name}; ${remedy}`,
+    ),
+  );
+  expect(new Set(some.route.faults.map(({ reason }) => reason))).toEqual(new Set(['NotApplied']));
+  const none = connectionRoute('TLSRoute', `hostnames: ["::1"], ${rules}`);
+  expect(none.route.hostnames).toEqual([]);
+  expect(none.route.faults.map(({ reason }) => reason)).toEqual(['UnsupportedValue']);
+  expect(connectionRoute('TLSRoute', rules, 'v1alpha2').route.hostnames).toBe(null);
 });
 
 test('a TrafficSplit that is wrong is not in force', () => {

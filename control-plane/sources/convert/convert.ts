@@ -3,6 +3,7 @@ import { key } from '../../model/model.ts';
 import type { RecordKind, Records, RecordWriter } from '../../model/records.ts';
 import { convertBackendTlsPolicy } from './backend-tls-policy.ts';
 import { convertConfigMap } from './config-map.ts';
+import { convertTcpRoute, convertTlsRoute } from './connection-route.ts';
 import { convertEndpointSlice } from './endpoint-slice.ts';
 import { convertGrpcRoute } from './grpc-route.ts';
 import { convertHttpRoute } from './http-route.ts';
@@ -43,6 +44,8 @@ export const kindDefinitions: { readonly [K in RecordKind]: KindDefinition } = {
   Node: { ...core, plural: 'nodes', namespaced: false },
   HTTPRoute: { ...gateway, versions: ['v1', 'v1beta1'], plural: 'httproutes' },
   GRPCRoute: { ...gateway, versions: ['v1'], plural: 'grpcroutes' },
+  TLSRoute: { ...gateway, versions: ['v1', 'v1alpha3', 'v1alpha2'], plural: 'tlsroutes' },
+  TCPRoute: { ...gateway, versions: ['v1', 'v1alpha2'], plural: 'tcproutes' },
   TrafficSplit: {
     group: 'split.smi-spec.io',
     versions: ['v1alpha4', 'v1alpha3', 'v1alpha2', 'v1alpha1'],
@@ -77,6 +80,8 @@ const converters: { readonly [K in RecordKind]: (object: KubernetesObject) => Co
   Node: convertNode,
   HTTPRoute: convertHttpRoute,
   GRPCRoute: convertGrpcRoute,
+  TLSRoute: convertTlsRoute,
+  TCPRoute: convertTcpRoute,
   TrafficSplit: convertTrafficSplit,
   HTTPRouteGroup: convertHttpRouteGroup,
   XBackendTrafficPolicy: convertTrafficPolicy,

@@ -1,4 +1,11 @@
-import type { Backend, Route, RouteAction, RouteFault, RouteMatch, RouteRule } from '../../model/model.ts';
+import {
+  anything,
+  type Backend,
+  type Route,
+  type RouteAction,
+  type RouteMatch,
+  type RouteRule,
+} from '../../model/model.ts';
 import { brokenBackend } from './backend-service.ts';
 import { duration } from './duration.ts';
 import { type Fields, fields, list, listOfFields, Problems, text } from './fields.ts';
@@ -6,6 +13,7 @@ import type { Converted, KubernetesObject } from './object.ts';
 import { readBackends } from './route-backend.ts';
 import { type Filters, readFilters } from './route-filter.ts';
 import { readParents } from './route-parent.ts';
+import { routeRecord } from './route-record.ts';
 import { type RouteRetry, readRetry, readRouteRetry } from './route-retry.ts';
 import { readSession } from './session-persistence.ts';
 
@@ -23,7 +31,7 @@ export function convertRoute(
   dialect: RouteDialect,
 ): Converted<Route> {
   const problems = new Problems();
-  const { namespace, name, uid, generation, created } = metadata;
+  const { namespace } = metadata;
   const spec = fields(object.spec, 'spec', problems) ?? {};
   if (spec.rules !== undefined && !Array.isArray(spec.rules)) {
     problems.add('spec.rules', spec.rules, 'use a list');
@@ -41,42 +49,11 @@ export function convertRoute(
   const retry = { ...readRouteRetry(metadata, problems), ...(dialect.kind === 'GRPCRoute' ? CALLS : {}) };
   // The schema's default, which only the API server fills in: everything, and no backend for it.
   const given = spec.rules ?? (dialect.kind === 'HTTPRoute' ? [{}] : []);
-  const faults = faultsOf(problems, null);
-  const rules = listOfFields(given, 'spec.rules', problems).map(({ item, path }, index) => {
+  const rules = listOfFields(given, 'spec.rules', problems).map(({ item, path }) => {
     const own = new Problems();
-    const rule = readRule(item, path, namespace, dialect, retry, own);
-    faults.push(...faultsOf(own, index));
-    problems.addAll(own);
-    return rule;
+    return { rule: readRule(item, path, namespace, dialect, retry, own), problems: own };
   });
-  return {
-    record: {
-      kind: dialect.kind,
-      namespace,
-      name,
-      uid,
-      generation,
-      created,
-      parents,
-      rules,
-      problems: problems.list,
-      faults: withoutRules(faults, rules.length),
-    },
-    problems: problems.list,
-  };
-}
-
-function faultsOf(problems: Problems, rule: number | null): RouteFault[] {
-  return problems.list.map(message => ({ reason: problems.reasonOf(message), rule, parent: null, message }));
-}
-
-/** Where each rule has a value that is not supported, it is the route that has. */
-function withoutRules(faults: readonly RouteFault[], rules: number): readonly RouteFault[] {
-  const broken = new Set(
-    faults.flatMap(({ reason, rule }) => (reason === 'UnsupportedValue' && rule !== null ? [rule] : [])),
-  );
-  if (rules === 0 || broken.size < rules) return faults;
-  return faults.map(fault => (fault.reason === 'UnsupportedValue' ? { ...fault, rule: null } : fault));
+  return routeRecord(metadata, { kind: dialect.kind, parents, hostnames: null, problems, rules });
 }
 
 function readRule(
@@ -127,8 +104,7 @@ function withoutHttpFields(item: Fields, path: string, problems: Problems): Fiel
 /** None if none of those that are given can be used: the rule then takes no request. Given none, it takes all. */
 function readMatches(item: Fields, path: string, dialect: RouteDialect, problems: Problems): RouteMatch[] {
   const given = listOfFields(item.matches, `${path}.matches`, problems);
-  if (list(item.matches, `${path}.matches`, new Problems()).length === 0)
-    return [{ path: { kind: 'prefix', value: '/' }, method: '', headers: [], query: [] }];
+  if (list(item.matches, `${path}.matches`, new Problems()).length === 0) return [anything];
   const matches = given.flatMap(({ item: match, path: at }) => {
     const read = dialect.readMatch(match, at, problems);
     return read === null ? [] : [read];

@@ -3,6 +3,7 @@ import type { VirtualHost } from '../../../api/xds/gen/envoy/config/route/v3/rou
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import { key, type Service, type ServicePort } from '../../model/model.ts';
 import type { MeshReader } from '../mesh-reader.ts';
+import type { ResolvedRoute } from '../resolved-route.ts';
 import { consumerOf, routeSetOf } from '../route-set.ts';
 import { authority, serviceNames } from '../service-names.ts';
 import { outbound } from './listener.ts';
@@ -13,38 +14,46 @@ export function outboundRoutes(reader: MeshReader, namespace: string): DeepParti
   // Envoy refuses the whole configuration if a domain is there twice: the first Service by name keeps it.
   const taken = new Set<string>();
   const virtualHosts = reader.allServices().flatMap(service =>
-    httpPorts(service).flatMap((port, index) => {
+    httpPorts(reader, service, namespace).flatMap(({ port, routes }, index) => {
       const domains = domainsOf(reader, service, port, index === 0, namespace).filter(
         domain => !taken.has(domain),
       );
       for (const domain of domains) taken.add(domain);
-      return domains.length === 0 ? [] : [virtualHost(reader, service, port, domains, namespace)];
+      return domains.length === 0 ? [] : [virtualHost(service, port, domains, routes)];
     }),
   );
   return { name: outbound, virtualHosts };
 }
 
-/** Port 80 first: it is what a name without a port means. */
-function httpPorts(service: Service): ServicePort[] {
+interface HttpPort {
+  readonly port: ServicePort;
+  readonly routes: readonly ResolvedRoute[];
+}
+
+/** Port 80 first: it is what a name without a port means. Connections that TCPRoutes and TLSRoutes split are not HTTP. */
+function httpPorts(reader: MeshReader, service: Service, namespace: string): HttpPort[] {
   if (service.kind === 'external-name') return [];
-  const ports = service.ports.filter(port => port.protocol !== 'opaque');
-  return ports.sort((a, b) => Number(b.port === 80) - Number(a.port === 80));
+  const attached = reader.anyRoutesOf(key(service.namespace, service.name));
+  return service.ports
+    .filter(port => port.protocol !== 'opaque')
+    .sort((a, b) => Number(b.port === 80) - Number(a.port === 80))
+    .flatMap(port => {
+      const destination = { kind: 'service' as const, service, port };
+      const set = routeSetOf(destination, attached, consumerOf(destination, attached, namespace));
+      return 'connections' in set ? [] : [{ port, routes: set.routes }];
+    });
 }
 
 function virtualHost(
-  reader: MeshReader,
   service: Service,
-  port: ServicePort,
+  { port }: ServicePort,
   domains: string[],
-  namespace: string,
+  routes: readonly ResolvedRoute[],
 ): DeepPartial<VirtualHost> {
-  const destination = { kind: 'service' as const, service, port };
-  const attached = reader.anyRoutesOf(key(service.namespace, service.name));
-  const set = routeSetOf(destination, attached, consumerOf(destination, attached, namespace));
   return {
-    name: `${service.namespace}/${service.name}:${port.port}`,
+    name: `${service.namespace}/${service.name}:${port}`,
     domains,
-    routes: set.routes.flatMap(route => writeRoutes(route, port.port)),
+    routes: routes.flatMap(route => writeRoutes(route, port)),
   };
 }
 

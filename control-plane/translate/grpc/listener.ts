@@ -2,17 +2,18 @@ import { pack } from '../../../api/xds/any.ts';
 import type { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/listener.ts';
 import { HttpConnectionManager } from '../../../api/xds/gen/envoy/extensions/filters/network/http_connection_manager/v3/http_connection_manager.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
+import { connectionRoutesFor } from '../connection-routes.ts';
 import { routesFor } from '../destination-names.ts';
 import type { MeshReader } from '../mesh-reader.ts';
 import { overAds, routerFilter } from '../wire.ts';
 import { targetOf } from './target.ts';
 
-/** API listener (gRFC A27) with the name that the client asked for. Opaque ports are not for gRPC. */
+/** API listener (gRFC A27) with the name that the client asked for. Connections of bytes are not for gRPC. */
 export function listener(reader: MeshReader, name: string, namespace: string): DeepPartial<Listener> | null {
   const destination = targetOf(reader, name, namespace);
   if (destination === null) return null;
   const protocol = destination.kind === 'pod' ? destination.protocol : destination.port.protocol;
-  if (protocol === 'opaque') return null;
+  if (protocol === 'opaque' || connectionRoutesFor(reader, destination, namespace) !== null) return null;
   const manager = pack(HttpConnectionManager, {
     statPrefix: name,
     routeSpecifier: {

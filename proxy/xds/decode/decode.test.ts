@@ -4,6 +4,7 @@ import { durationOf } from '../../../api/xds/duration.ts';
 import { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts';
 import { ClusterLoadAssignment } from '../../../api/xds/gen/envoy/config/endpoint/v3/endpoint.ts';
 import { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/listener.ts';
+import type { FilterChain } from '../../../api/xds/gen/envoy/config/listener/v3/listener_components.ts';
 import { RouteConfiguration } from '../../../api/xds/gen/envoy/config/route/v3/route.ts';
 import type { Route } from '../../../api/xds/gen/envoy/config/route/v3/route_components.ts';
 import { CorsPolicy } from '../../../api/xds/gen/envoy/extensions/filters/http/cors/v3/cors.ts';
@@ -388,6 +389,62 @@ test('an opaque destination names its cluster', () => {
     cluster: 'service/shop/db:5432',
     service: { name: 'db', host: '' },
   });
+});
+
+const split = (weights: readonly (readonly [string, number])[]): DeepPartial<FilterChain> => {
+  const clusters = weights.map(([name, weight]) => ({ name, weight }));
+  const proxy = pack(TcpProxy, { clusterSpecifier: { $case: 'weightedClusters', value: { clusters } } });
+  return {
+    filters: [{ configType: { $case: 'typedConfig', value: proxy } }],
+    metadata: tulle({ origin: 'r' }),
+  };
+};
+
+const outbound = (fields: DeepPartial<Listener>): Decoded<unknown> => {
+  const name = 'outbound/10.0.0.1:443';
+  const bytes = Listener.encode(Listener.fromPartial({ name, ...fields })).finish();
+  return decodeListener(bytes, name, '1');
+};
+
+test('connections are divided by a chain without a match, or by server names', () => {
+  const weights = [
+    ['a', 3],
+    ['', 1],
+  ] as const;
+  const backends = weights.map(([cluster, weight]) => ({ cluster, weight }));
+  const metadata = tulle({ protocol: 'opaque' });
+  expect(value(outbound({ metadata, defaultFilterChain: split(weights) }))).toMatchObject({
+    protocol: 'opaque',
+    cluster: '',
+    connections: [{ serverNames: [], backends, origin: 'r' }],
+  });
+  const filterChains = [['a.test', '*.b.test'], []].map(serverNames => ({
+    ...split(weights),
+    filterChainMatch: { transportProtocol: 'tls', serverNames },
+  }));
+  expect(value(outbound({ metadata: tulle({ protocol: 'tls' }), filterChains }))).toMatchObject({
+    protocol: 'tls',
+    connections: [
+      { serverNames: ['a.test', '*.b.test'], backends, origin: 'r' },
+      { serverNames: [], backends, origin: 'r' },
+    ],
+  });
+  expect(value(outbound({ metadata: tulle({ protocol: 'tls' }) }))).toMatchObject({ connections: [] });
+});
+
+test('a division of connections that is wrong is refused', () => {
+  const wrong = outbound({
+    metadata: tulle({ protocol: 'tls' }),
+    filterChains: [split([['a', 0]]), { filterChainMatch: { transportProtocol: 'tls' } }],
+    defaultFilterChain: split([['a', 1]]),
+  });
+  const proxy = 'type.googleapis.com/envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy';
+  expect(reasons(wrong)).toEqual([
+    'default_filter_chain is "set"; protocol tls has none: what no chain matches is refused',
+    'filter_chains[0].filter_chain_match.transport_protocol is missing; use "tls"',
+    'filter_chains[0].filters[0].typed_config.weighted_clusters is [{"cluster":"a","weight":0}]; give one of them a weight',
+    `filter_chains[1].filters[0].typed_config.type_url is missing; use ${proxy}`,
+  ]);
 });
 
 test('a pod is served only as it is said: without a mode there is none', () => {

@@ -91,8 +91,12 @@ function filterReferences(any: Any): Reference[] {
   }
   if (unpacked.type !== TcpProxy.$type) return [];
   const { clusterSpecifier } = unpacked.message;
-  if (clusterSpecifier?.$case !== 'cluster' || clusterSpecifier.value === 'local') return [];
-  return [{ type: resourceTypes.cluster, name: clusterSpecifier.value }];
+  if (clusterSpecifier === undefined || clusterSpecifier.value === 'local') return [];
+  const names =
+    clusterSpecifier.$case === 'cluster'
+      ? [clusterSpecifier.value]
+      : clusterSpecifier.value.clusters.map(({ name }) => name).filter(name => name !== '');
+  return names.map(name => ({ type: resourceTypes.cluster, name }));
 }
 
 /** Clusters that routes name; an invalid backend names none. */

@@ -55,6 +55,8 @@ describe.each(readdirSync(folder))('a sidecar takes all of %s', name => {
     for (const listener of decoded) {
       if (listener.direction === 'inbound') continue;
       if (listener.cluster !== '') expect(upstreams).toContain(listener.cluster);
+      for (const { cluster } of (listener.connections ?? []).flatMap(({ backends }) => backends))
+        if (cluster !== '') expect(upstreams).toContain(cluster);
       if (listener.routes !== '') expect(tables.map(({ name }) => name)).toContain(listener.routes);
     }
     for (const { action } of tables.flatMap(({ routes }) => routes)) {

@@ -11,6 +11,7 @@ import type {
 import type { Destination, Destinations, Resolution } from '../../../proxy/cluster/destination.ts';
 import { createServiceCounters } from '../../../proxy/cluster/service-counters.ts';
 import type { InboundListenerConfig, MtlsMode } from '../../../proxy/listener/listener-config.ts';
+import { type ConnectionRouteConfig, compileConnections } from '../../../proxy/route/connection-table.ts';
 import type { ForwardConfig, RouteConfig } from '../../../proxy/route/route-config.ts';
 import { compileRoutes } from '../../../proxy/route/route-table.ts';
 
@@ -140,7 +141,24 @@ export class TestDestinations implements Destinations {
               wanted => clusters.find(made => made.name === wanted) ?? null,
             ),
       cluster: clusters[0] ?? null,
+      connections: null,
     };
+    this.#known.set(name, { kind: 'found', destination });
+  }
+
+  /** A destination with routes of connections. */
+  setConnections(
+    host: string,
+    port: number,
+    protocol: 'opaque' | 'tls',
+    service: ServiceLabels,
+    clusters: readonly Cluster[],
+    routes: readonly ConnectionRouteConfig[],
+  ): void {
+    const name = outboundListener(host, port);
+    const live = (wanted: string) => clusters.find(made => made.name === wanted) ?? null;
+    const connections = compileConnections(routes, live);
+    const destination = { name, protocol, service, port, routes: null, cluster: null, connections };
     this.#known.set(name, { kind: 'found', destination });
   }
 
