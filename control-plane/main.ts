@@ -82,7 +82,13 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
     clock: systemClock,
     log,
   });
-  const xds = createXdsServices({ store, log, clock: systemClock, metrics: registry });
+  const xds = createXdsServices({
+    store,
+    log,
+    clock: systemClock,
+    metrics: registry,
+    onOmission: (subject, sentences) => store.setOmitted(subject, sentences),
+  });
   const others = replicas();
   const inForce = new InForce({
     changes: () => mode.changes(),

@@ -19,9 +19,10 @@ interface Authorities {
 /** What a policy says of the ports of its targets, whatever others say. */
 export function resolveTlsPolicy(policy: TlsPolicyRecord, configMaps: ConfigMaps): BackendTls {
   const { certificates } = resolveAuthorities(policy, configMaps);
-  if (policy.invalid !== '' || certificates === '') return { kind: 'refused' };
+  const origin = `BackendTLSPolicy/${key(policy.namespace, policy.name)}`;
+  if (policy.invalid !== '' || certificates === '') return { kind: 'refused', origin };
   const { hostname, subjectAltNames } = policy;
-  return { kind: 'verified', hostname, subjectAltNames, authorities: certificates };
+  return { kind: 'verified', origin, hostname, subjectAltNames, authorities: certificates };
 }
 
 /** References that cannot be used are left out of those that can, and said. */

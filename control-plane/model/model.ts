@@ -34,6 +34,8 @@ export interface SubjectAltName {
 export type BackendTls =
   | {
       readonly kind: 'verified';
+      /** `BackendTLSPolicy/<namespace>/<name>`. */
+      readonly origin: string;
       readonly hostname: string;
       /** One of these must be in the certificate; none: the hostname. */
       readonly subjectAltNames: readonly SubjectAltName[];
@@ -41,7 +43,7 @@ export type BackendTls =
       readonly authorities: string | null;
     }
   /** The policy is invalid: nothing may be sent, least of all in plaintext. */
-  | { readonly kind: 'refused' };
+  | { readonly kind: 'refused'; readonly origin: string };
 
 /** How many retries a client of a Service may make (RetryConstraint, GEP-3388). */
 export interface RetryBudget {

@@ -12,33 +12,46 @@ export interface Problem {
   readonly problems: readonly string[];
 }
 
-/** Found in the object alone, or found when it was joined with others. */
-export type ProblemOrigin = 'object' | 'link';
+/**
+ * Found in the object alone, or found when it was joined with others; or nothing is wrong with it, but there are clients that
+ * cannot be told all of it.
+ */
+export type ProblemOrigin = 'object' | 'link' | 'clients';
 
-interface Entry {
-  object: readonly string[];
-  link: readonly string[];
-}
+type Entry = Record<ProblemOrigin, readonly string[]>;
+
+const texts = {
+  configuration: ['configuration has problems', 'configuration is in order again'],
+  clients: ['not every client can be told all of the configuration', 'every client is told all of it again'],
+} as const;
 
 export class ProblemList {
   readonly #entries = new Map<string, Entry>();
   readonly #locations = new Map<string, string>();
   readonly #log: Logger;
-  readonly #onChange: (subject: string) => void;
+  readonly #onChange: (subject: string, origin: ProblemOrigin) => void;
 
-  constructor(log: Logger, onChange: (subject: string) => void) {
+  constructor(log: Logger, onChange: (subject: string, origin: ProblemOrigin) => void) {
     this.#log = log;
     this.#onChange = onChange;
   }
 
   set(subject: string, origin: ProblemOrigin, problems: readonly string[]): void {
-    const entry = this.#entries.get(subject) ?? { object: [], link: [] };
+    const entry = this.#entries.get(subject) ?? { object: [], link: [], clients: [] };
     if (entry[origin].join('\n') === problems.join('\n')) return;
     entry[origin] = problems;
-    this.#logChange(subject, entry);
-    if (entry.object.length + entry.link.length === 0) this.#entries.delete(subject);
+    if (origin === 'clients') this.#logChange(subject, texts.clients, entry.clients);
+    else this.#logChange(subject, texts.configuration, [...entry.object, ...entry.link]);
+    if (sentencesOf(entry).length === 0) this.#entries.delete(subject);
     else this.#entries.set(subject, entry);
-    this.#onChange(subject);
+    this.#onChange(subject, origin);
+  }
+
+  /** What is wrong with the object; of `clients`, what some of them cannot be told. */
+  of(subject: string, what: 'configuration' | 'clients'): readonly string[] {
+    const entry = this.#entries.get(subject);
+    if (entry === undefined) return [];
+    return what === 'clients' ? entry.clients : [...entry.object, ...entry.link];
   }
 
   /** Where the user finds the object; '' if it is in no file. */
@@ -50,18 +63,25 @@ export class ProblemList {
   /** Sorted by subject. */
   list(): Problem[] {
     return [...this.#entries]
-      .map(([subject, { object, link }]) => ({
+      .map(([subject, entry]) => ({
         subject,
         location: this.#locations.get(subject) ?? '',
-        problems: [...object, ...link],
+        problems: sentencesOf(entry),
       }))
       .sort((a, b) => (a.subject < b.subject ? -1 : 1));
   }
 
-  #logChange(subject: string, { object, link }: Entry): void {
-    const problems = [...object, ...link];
+  #logChange(
+    subject: string,
+    [begun, over]: (typeof texts)[keyof typeof texts],
+    problems: readonly string[],
+  ): void {
     const location = this.#locations.get(subject) ?? '';
-    if (problems.length === 0) this.#log.info({ subject }, 'configuration is in order again');
-    else this.#log.warn({ subject, location, problems }, 'configuration has problems');
+    if (problems.length === 0) this.#log.info({ subject }, over);
+    else this.#log.warn({ subject, location, problems }, begun);
   }
+}
+
+function sentencesOf({ object, link, clients }: Entry): string[] {
+  return [...object, ...link, ...clients];
 }

@@ -7,7 +7,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { Linker, subject } from './linker.ts';
 import type { Key, Mesh, MeshChange, MeshStore } from './model.ts';
-import { type Problem, ProblemList } from './problems.ts';
+import { type Problem, ProblemList, type ProblemOrigin } from './problems.ts';
 import {
   type NamespaceRecord,
   type RecordKind,
@@ -31,6 +31,7 @@ export interface StoreOptions {
 }
 
 type Listener = (mesh: Mesh, change: MeshChange) => void;
+type ProblemListener = (subject: string, origin: ProblemOrigin) => void;
 
 export class RecordStore implements MeshStore, RecordWriter {
   #current: Mesh | null = null;
@@ -39,7 +40,7 @@ export class RecordStore implements MeshStore, RecordWriter {
   readonly #problems: ProblemList;
   readonly #listeners = new Set<Listener>();
   readonly #namespaceListeners = new Set<() => void>();
-  readonly #problemListeners = new Set<(subject: string) => void>();
+  readonly #problemListeners = new Set<ProblemListener>();
   readonly #waiting = new Set<RecordKind>(recordKinds);
   #cancelTimer: (() => void) | null = null;
   readonly #afterDelivery: (() => void)[] = [];
@@ -49,8 +50,8 @@ export class RecordStore implements MeshStore, RecordWriter {
 
   constructor(options: StoreOptions) {
     this.#options = { connectTimeoutMs: 1000, quietMs: 5, maxDelayMs: 100, ...options };
-    this.#problems = new ProblemList(options.log, changed => {
-      for (const listener of this.#problemListeners) listener(changed);
+    this.#problems = new ProblemList(options.log, (changed, origin) => {
+      for (const listener of this.#problemListeners) listener(changed, origin);
     });
     this.#linker = new Linker((id, problems) => this.#problems.set(id, 'link', problems));
   }
@@ -70,13 +71,23 @@ export class RecordStore implements MeshStore, RecordWriter {
     else this.#afterDelivery.push(callback);
   }
 
-  /** Everything that is wrong at the moment, by object or file. */
+  /** Everything that is wrong at the moment, or that some client cannot be told, by object or file. */
   problems(): Problem[] {
     return this.#problems.list();
   }
 
+  /** What is wrong with one object; of `clients`, what some of them cannot be told. */
+  problemsOf(subject: string, what: 'configuration' | 'clients'): readonly string[] {
+    return this.#problems.of(subject, what);
+  }
+
+  /** Tells what of an object the clients of the moment cannot be told, in place of what was told before. */
+  setOmitted(subject: string, sentences: readonly string[]): void {
+    this.#problems.set(subject, 'clients', sentences);
+  }
+
   /** Called at once when what is wrong with an object or file has changed; returns what ends it. */
-  onProblem(listener: (subject: string) => void): () => void {
+  onProblem(listener: ProblemListener): () => void {
     this.#problemListeners.add(listener);
     return () => this.#problemListeners.delete(listener);
   }

@@ -7,6 +7,8 @@ import { dialects } from '../translate/dialects.ts';
 import { EndpointFrames } from '../translate/endpoint-frames.ts';
 import { MeshIndex, type Token } from '../translate/mesh-index.ts';
 import { MeshReader } from '../translate/mesh-reader.ts';
+import { type Omission } from '../translate/omission.ts';
+import { OmissionList, type OnOmission } from './omission-list.ts';
 import { Resource, type TypeUrl } from './resource.ts';
 
 const typeUrls: Readonly<Record<ResourceKind, TypeUrl>> = {
@@ -43,6 +45,9 @@ interface Entry {
   evaluate(index: MeshIndex, frames: EndpointFrames): boolean;
   notify(): void;
   readonly watchers: ReadonlySet<Watcher>;
+  readonly client: Client;
+  /** What the mesh says and the value does not. */
+  readonly omitted: readonly Omission[];
 }
 
 /**
@@ -55,11 +60,13 @@ export class Snapshot {
   readonly #dependents = new Map<Token, Set<Entry>>();
   readonly #ready: (() => void)[] = [];
   readonly #unsubscribe: () => void;
+  readonly #omissions: OmissionList;
   #index: MeshIndex | null = null;
   #frames = new EndpointFrames('');
 
-  constructor(store: MeshStore, log: Logger) {
+  constructor(store: MeshStore, log: Logger, onOmission: OnOmission = () => {}) {
     this.#log = log;
+    this.#omissions = new OmissionList(onOmission);
     if (store.current !== null) this.#start(store.current);
     this.#unsubscribe = store.subscribe((mesh, change) => this.#advance(mesh, change));
   }
@@ -110,6 +117,7 @@ export class Snapshot {
     entry.watchers.delete(watcher);
     if (entry.watchers.size > 0 || this.#entries.get(entry.id) !== entry) return;
     this.#entries.delete(entry.id);
+    this.#omissions.set(entry.id, entry.client.dialect, []);
     for (const token of entry.read) this.#unlink(token, entry);
   }
 
@@ -171,6 +179,7 @@ export class Snapshot {
       return false;
     } finally {
       this.#relink(entry, before);
+      this.#omissions.set(entry.id, entry.client.dialect, entry.omitted);
     }
   }
 
@@ -200,20 +209,23 @@ class ResourceEntry implements Entry, WatchedResource {
   readonly watchers = new Set<Watcher>();
   current: Resource | null = null;
   read: ReadonlySet<Token> = new Set();
-  readonly #client: Client;
+  omitted: readonly Omission[] = [];
+  readonly client: Client;
 
   constructor(id: string, client: Client, kind: ResourceKind, name: string) {
     this.id = id;
     this.kind = kind;
     this.name = name;
-    this.#client = client;
+    this.client = client;
   }
 
   evaluate(index: MeshIndex, frames: EndpointFrames): boolean {
     const reader = new MeshReader(index);
     this.read = reader.read;
-    const message = dialects[this.#client.dialect].write(reader, frames, this.kind, this.name, this.#client);
-    const next = message === null ? null : new Resource(typeUrls[this.kind], this.name, message);
+    const { dialect } = this.client;
+    const { bytes, omitted } = dialects[dialect].write(reader, frames, this.kind, this.name, this.client);
+    this.omitted = omitted;
+    const next = bytes === null ? null : new Resource(typeUrls[this.kind], this.name, bytes);
     if (next?.version === this.current?.version) return false;
     this.current = next;
     return true;
@@ -230,18 +242,19 @@ class NamesEntry implements Entry, WatchedNames {
   readonly watchers = new Set<Watcher>();
   current: readonly string[] = [];
   read: ReadonlySet<Token> = new Set();
-  readonly #client: Client;
+  readonly omitted = [];
+  readonly client: Client;
 
   constructor(id: string, client: Client, kind: ResourceKind) {
     this.id = id;
     this.kind = kind;
-    this.#client = client;
+    this.client = client;
   }
 
   evaluate(index: MeshIndex): boolean {
     const reader = new MeshReader(index);
     this.read = reader.read;
-    const names = dialects[this.#client.dialect].names(reader, this.kind, this.#client);
+    const names = dialects[this.client.dialect].names(reader, this.kind, this.client);
     const differs =
       names.length !== this.current.length || names.some((name, at) => name !== this.current[at]);
     if (differs) this.current = names;

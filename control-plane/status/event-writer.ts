@@ -1,7 +1,11 @@
 /**
- * Says in Events what becomes of objects that have no status of their own (SMI's), and what the status of others has no place
- * for, on the leader only: `kubectl describe` shows them. Each state of an object has one Event, whose name follows from what it says: a leader that starts finds what
- * the one before has said, and writes nothing. A state that comes back only moves the time of its Event.
+ * Says in Events, which `kubectl describe` shows,
+ *  - what becomes of objects that have no status of their own (SMI's), and what the status of others has no place for, on the
+ *    leader only;
+ *  - what of an object a client cannot be told, on every replica: only the one that has the client knows.
+ *
+ * Each thing that is said of an object is one Event, whose name follows from it: whoever says it too, or starts, finds the
+ * Event and writes nothing. A state that comes back only moves the time of its Event.
  */
 import { createHash } from 'node:crypto';
 import { Backoff } from '../../runtime/backoff.ts';
@@ -9,6 +13,7 @@ import type { Clock } from '../../runtime/clock.ts';
 import { type ApiClient, ApiError, orAbsent } from '../../runtime/kubernetes/api-client.ts';
 import type { Logger } from '../../runtime/log.ts';
 import { gatewayRouteKinds, type Mesh } from '../model/model.ts';
+import type { RecordKind } from '../model/records.ts';
 import type { RecordStore } from '../model/store.ts';
 import { kindDefinitions } from '../sources/convert/convert.ts';
 import { collectionPath, objectPath } from '../sources/kubernetes/collection-path.ts';
@@ -16,12 +21,15 @@ import { timestamp } from './condition.ts';
 import { unsaidInStatus } from './unsaid.ts';
 
 const withoutStatus = ['TrafficSplit', 'HTTPRouteGroup'] as const;
+/** Kinds of which it is said what is wrong. */
 const kinds = [...withoutStatus, ...gatewayRouteKinds, 'XBackendTrafficPolicy'] as const;
-type EventKind = (typeof kinds)[number];
+
+/** What an Event is about: what is wrong with an object, or what clients of it cannot be told. */
+type Topic = 'configuration' | 'clients';
 
 export interface EventWriterOptions {
   readonly api: Pick<ApiClient, 'get' | 'create' | 'patch'>;
-  readonly store: Pick<RecordStore, 'current' | 'subscribe' | 'problems' | 'onProblem'>;
+  readonly store: Pick<RecordStore, 'current' | 'subscribe' | 'problems' | 'problemsOf' | 'onProblem'>;
   /** Who says it (Event.reportingComponent). */
   readonly controllerName: string;
   /** Resolves when the newest mesh is in force; in the end always. */
@@ -43,13 +51,20 @@ interface Subject {
   readonly metadata: { readonly namespace: string; readonly name: string; readonly uid: string };
 }
 
+interface Task {
+  readonly topic: Topic;
+  /** `<kind>/<namespace>/<name>` */
+  readonly subject: string;
+  /** A change was seen; else it may have been said before. */
+  readonly changed: boolean;
+}
+
 /** What the API server takes in one Event (maxLength of note, events.k8s.io/v1). */
 const MAX_MESSAGE = 1024;
 
 export class EventWriter {
   readonly #options: Required<EventWriterOptions>;
-  /** `<kind>/<namespace>/<name>`, and whether a change was seen, as opposed to what may have been said before. */
-  readonly #queue = new Map<string, boolean>();
+  readonly #queue = new Map<string, Task>();
   /** Version of each split of the mesh that was looked at last; null before leading. */
   #seen: ReadonlyMap<string, string> | null = null;
   #busy: Promise<void> | null = null;
@@ -65,7 +80,10 @@ export class EventWriter {
     this.#backoff = new Backoff(500, 30_000, random);
     this.#unsubscribe = [
       store.subscribe(mesh => this.#noteSplits(mesh)),
-      store.onProblem(subject => void this.#noteChange(subject)),
+      store.onProblem((subject, origin) => {
+        if (origin === 'clients') this.#noteClients(subject);
+        else void this.#noteChange(subject);
+      }),
     ];
     this.#repeat();
   }
@@ -73,7 +91,7 @@ export class EventWriter {
   /** To be called when leading begins or ends. */
   leadershipChanged(): void {
     const { isLeader, store } = this.#options;
-    this.#queue.clear();
+    for (const [id, { topic }] of this.#queue) if (topic === 'configuration') this.#queue.delete(id);
     this.#seen = isLeader() && store.current !== null ? versions(store.current) : null;
     this.#queueProblems();
   }
@@ -96,8 +114,24 @@ export class EventWriter {
   }
 
   #queueProblems(): void {
-    for (const { subject } of this.#options.store.problems())
-      if (kindOf(subject) !== undefined && !this.#queue.has(subject)) this.#queue.set(subject, false);
+    const { store } = this.#options;
+    for (const { subject } of store.problems()) {
+      const isInvalid = store.problemsOf(subject, 'configuration').length > 0;
+      if (isInvalid && isJudged(subject)) this.#add('configuration', subject, false);
+      if (store.problemsOf(subject, 'clients').length > 0) this.#add('clients', subject, false);
+    }
+    this.#wake();
+  }
+
+  #add(topic: Topic, subject: string, changed: boolean): void {
+    const id = `${topic} ${subject}`;
+    if (changed || !this.#queue.has(id)) this.#queue.set(id, { topic, subject, changed });
+  }
+
+  /** Clients come and go: what was said is not said anew when they come back. */
+  #noteClients(subject: string): void {
+    if (this.#options.store.problemsOf(subject, 'clients').length === 0) return;
+    this.#add('clients', subject, false);
     this.#wake();
   }
 
@@ -112,11 +146,11 @@ export class EventWriter {
   }
 
   async #noteChange(subject: string): Promise<void> {
-    if (!this.#options.isLeader() || kindOf(subject) === undefined) return;
+    if (!this.#options.isLeader() || !isJudged(subject)) return;
     // Not before everyone who follows the store has taken the mesh.
     await Promise.resolve();
     await this.#options.whenInForce();
-    this.#queue.set(subject, true);
+    this.#add('configuration', subject, true);
     this.#wake();
   }
 
@@ -129,16 +163,17 @@ export class EventWriter {
 
   async #writeAll(): Promise<void> {
     const { isLeader, paceMs, log } = this.#options;
-    for (let [next] = this.#queue; next !== undefined && isLeader() && !this.#stopped; [next] = this.#queue) {
-      const [subject, changed] = next;
-      this.#queue.delete(subject);
+    for (let [next] = this.#queue; next !== undefined && !this.#stopped; [next] = this.#queue) {
+      const [id, task] = next;
+      this.#queue.delete(id);
+      if (task.topic === 'configuration' && !isLeader()) continue;
       let pause = paceMs;
       try {
-        await this.#write(subject, changed);
+        await this.#write(task);
         this.#backoff.reset();
       } catch (error) {
-        log.warn({ subject, err: error }, 'event not written; it is tried again');
-        if (!this.#queue.has(subject)) this.#queue.set(subject, changed);
+        log.warn({ subject: task.subject, err: error }, 'event not written; it is tried again');
+        if (!this.#queue.has(id)) this.#queue.set(id, task);
         pause = this.#backoff.next();
       }
       await this.#pause(pause);
@@ -155,15 +190,17 @@ export class EventWriter {
     });
   }
 
-  async #write(subject: string, changed: boolean): Promise<void> {
+  async #write({ topic, subject, changed }: Task): Promise<void> {
     const { api, store, clock, controllerName } = this.#options;
-    const [kind, namespace, name] = subject.split('/') as [EventKind, string, string];
-    const found = store.problems().find(entry => entry.subject === subject)?.problems ?? [];
-    const problems = unsaidInStatus(subject, found, store.current);
+    const [kind, namespace, name] = subject.split('/') as [RecordKind, string, string];
+    const found = store.problemsOf(subject, topic);
+    const problems = topic === 'clients' ? found : unsaidInStatus(subject, found, store.current);
     // That an object is in order is in its status, if it has one.
-    if (problems.length === 0 && !(withoutStatus as readonly EventKind[]).includes(kind)) return;
+    const isSilent = topic === 'configuration' && (withoutStatus as readonly string[]).includes(kind);
+    if (problems.length === 0 && !isSilent) return;
     const object = await this.#read(kind, namespace, name);
     if (object === null) return;
+    const reason = topic === 'clients' ? 'NotExpressible' : problems.length === 0 ? 'Accepted' : 'Invalid';
     const message = problems.length === 0 ? 'in force' : problems.join('. ');
     const { uid } = object.metadata;
     const now = timestamp(clock.unix());
@@ -178,7 +215,7 @@ export class EventWriter {
       metadata: { namespace, name: `${name.slice(0, 230)}.${said}` },
       involvedObject: { apiVersion: object.apiVersion, kind, namespace, name, uid },
       type: problems.length === 0 ? 'Normal' : 'Warning',
-      reason: problems.length === 0 ? 'Accepted' : 'Invalid',
+      reason,
       message: message.length <= MAX_MESSAGE ? message : `${message.slice(0, MAX_MESSAGE - 3)}...`,
       source: { component: controllerName },
       reportingComponent: controllerName,
@@ -196,7 +233,7 @@ export class EventWriter {
     }
   }
 
-  async #read(kind: EventKind, namespace: string, name: string): Promise<Subject | null> {
+  async #read(kind: RecordKind, namespace: string, name: string): Promise<Subject | null> {
     const { api } = this.#options;
     const collection = await collectionPath(api, kindDefinitions[kind]);
     if (collection === null) return null;
@@ -204,8 +241,8 @@ export class EventWriter {
   }
 }
 
-function kindOf(subject: string): EventKind | undefined {
-  return kinds.find(kind => subject.startsWith(`${kind}/`));
+function isJudged(subject: string): boolean {
+  return kinds.some(kind => subject.startsWith(`${kind}/`));
 }
 
 /** Of each split by subject; a split is as many routes as its Service has ports. */

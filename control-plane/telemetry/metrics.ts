@@ -4,7 +4,7 @@ import type { RecordStore } from '../model/store.ts';
 /** What the control plane says of itself, read at scrape. Times of certificates in Unix milliseconds. */
 export function registerMetrics(
   registry: Registry,
-  store: Pick<RecordStore, 'current' | 'problems'>,
+  store: Pick<RecordStore, 'current' | 'problems' | 'problemsOf'>,
   expiry: () => { readonly authority: number; readonly serving: number },
 ): void {
   collectDefaultMetrics({ register: registry });
@@ -31,7 +31,10 @@ export function registerMetrics(
     registry,
     'tulle_configuration_problems',
     'Objects and files of users with problems; /problems of the admin port lists them.',
-    () => ({ '': store.problems().length }),
+    () => ({
+      '': store.problems().filter(({ subject }) => store.problemsOf(subject, 'configuration').length > 0)
+        .length,
+    }),
   );
   gauge(
     registry,

@@ -53,6 +53,8 @@ export interface ResolvedRoute {
 
 /** A session as clients are told of it. */
 export interface ResolvedSession extends Session {
+  /** What asks for it: that of the route, or `XBackendTrafficPolicy/<namespace>/<name>`. */
+  readonly origin: string;
   /** Path of the cookie, '' for none. */
   readonly path: string;
   /** What tokens are made with: clients of the mesh that have it make the same tokens. */

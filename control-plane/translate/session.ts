@@ -11,13 +11,13 @@ export function resolveSession(
 ): ResolvedSession | null {
   if (session === null) return null;
   const path = session.kind === 'cookie' ? cookiePath(match.path) : '';
-  return { ...session, name: nameOf(session, origin), path, key: sessionKey(route.uid, origin) };
+  return { ...session, origin, name: nameOf(session, origin), path, key: sessionKey(route.uid, origin) };
 }
 
 /** Of a Service, whatever the rule: a path would keep it from the other rules (GEP-1619, "Path"). */
 export function sessionOfPolicy({ origin, uid, session }: TrafficPolicy): ResolvedSession | null {
   if (session === null) return null;
-  return { ...session, name: nameOf(session, origin), path: '', key: sessionKey(uid, origin) };
+  return { ...session, origin, name: nameOf(session, origin), path: '', key: sessionKey(uid, origin) };
 }
 
 function nameOf({ name }: Session, origin: string): string {

@@ -11,6 +11,7 @@ import { AggregatedDiscoveryServiceDefinition } from '../../api/xds/gen/envoy/se
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
 import type { MeshStore } from '../model/model.ts';
+import type { OnOmission } from '../snapshot/omission-list.ts';
 import { Snapshot } from '../snapshot/snapshot.ts';
 import { Applied, type Applying } from './applied.ts';
 import { DeltaSubscription } from './delta-subscription.ts';
@@ -59,6 +60,8 @@ export interface XdsOptions {
   readonly clock: Clock;
   /** Where the metrics are registered. */
   readonly metrics: Registry;
+  /** Told when what of an object the clients of the moment cannot be told has changed. */
+  readonly onOmission?: OnOmission;
 }
 
 /** Longest wait for the answers of clients. */
@@ -99,8 +102,9 @@ function method(name: keyof typeof AggregatedDiscoveryServiceDefinition.methods)
 }
 
 /** The xDS server of the control plane: follows the store and serves every client that is added to a gRPC server. */
-export function createXdsServices({ store, log, clock, metrics: registry }: XdsOptions): XdsServices {
-  const snapshot = new Snapshot(store, log);
+export function createXdsServices(options: XdsOptions): XdsServices {
+  const { store, log, clock, metrics: registry, onOmission } = options;
+  const snapshot = new Snapshot(store, log, onOmission);
   const metrics = createXdsMetrics(registry, () => snapshot.size);
   const streams = new Set<Applying & { end(): void }>();
   const applied = new Applied(streams, clock, APPLY_MS, log);

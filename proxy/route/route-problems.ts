@@ -1,5 +1,6 @@
 /** Why a RouteConfiguration cannot be used: each problem names the field, the value and the remedy. */
 import { RE2JS } from 're2js';
+import { connectionFields } from '../../api/connection-fields.ts';
 import type {
   CorsConfig,
   FieldEdits,
@@ -12,18 +13,6 @@ import type {
 const TOKEN = /^[!#$%&'*+.^_`|~0-9a-z-]+$/;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the characters that split or end a field line
 const BAD_VALUE = /[\0\r\n]/;
-
-/** Fields that frame the message or belong to the connection; a filter on them would break the request. */
-const FRAMING: ReadonlySet<string> = new Set([
-  'connection',
-  'content-length',
-  'keep-alive',
-  'proxy-connection',
-  'te',
-  'trailer',
-  'transfer-encoding',
-  'upgrade',
-]);
 
 /** Empty if the routes can be compiled. */
 export function routeProblems(config: RoutesConfig): string[] {
@@ -125,7 +114,7 @@ function editProblems(what: string, edits: FieldEdits | null): string[] {
     ...edits.add.map(pair => pair[0]),
   ]) {
     if (!TOKEN.test(name)) problems.push(`${what} field "${name}" is not a lower-case field name`);
-    else if (FRAMING.has(name)) {
+    else if (connectionFields.has(name)) {
       problems.push(
         `${what} field "${name}" belongs to the connection and cannot be edited; remove the edit`,
       );

@@ -448,6 +448,31 @@ test.each([
     ],
   ],
   [
+    'a filter on what belongs to the connection answers 500, as a sidecar would refuse it',
+    '[{filters: [{type: RequestHeaderModifier, requestHeaderModifier: {set: [{name: Transfer-Encoding, value: x}]}}], backendRefs: [{name: v1, port: 80}]}, {filters: [{type: RequestHeaderModifier, requestHeaderModifier: {remove: [Host]}}], backendRefs: [{name: v1, port: 80}]}]',
+    [
+      'spec.rules[0].filters[0].requestHeaderModifier.set[0].name is "Transfer-Encoding"; leave it to the connection, which it belongs to',
+      'spec.rules[1].filters[0].requestHeaderModifier.remove[0] is "Host"; set it, or use URLRewrite: a request has a Host',
+    ],
+    [
+      [
+        '500 1: spec.rules[0].filters[0].requestHeaderModifier.set[0].name is "Transfer-Encoding"; leave it to the connection, which it belongs to',
+      ],
+      [
+        '500 1: spec.rules[1].filters[0].requestHeaderModifier.remove[0] is "Host"; set it, or use URLRewrite: a request has a Host',
+      ],
+    ],
+  ],
+  [
+    'a path with a query matches nothing, as a sidecar would refuse it',
+    '[{matches: [{path: {value: "/a?b"}}], backendRefs: [{name: v1, port: 80}]}]',
+    [
+      'spec.rules[0].matches[0].path.value is "/a?b"; use a path that starts with / and has no //, /./, /../, %2f, # or ?',
+      'spec.rules[0] takes no request, as none of its matches is valid; correct them',
+    ],
+    [],
+  ],
+  [
     'an unknown filter of a backend breaks that backend only',
     '[{backendRefs: [{name: v1, port: 80, filters: [{type: URLRewrite, urlRewrite: {}}]}, {name: v2, port: 80, weight: 3}]}]',
     [

@@ -1,3 +1,4 @@
+import { connectionFields } from '../../../api/connection-fields.ts';
 import type { Backend, Cors, FieldEdits, PathRewrite, RouteAction, RouteMatch } from '../../model/model.ts';
 import { brokenBackend, readBackendService } from './backend-service.ts';
 import { readCors } from './cors-filter.ts';
@@ -125,10 +126,10 @@ function readFilter(
   const { body, path } = read;
   switch (type) {
     case 'RequestHeaderModifier':
-      filters.requestFields = readEdits(body, path, problems);
+      filters.requestFields = readEdits(body, path, 'request', problems);
       return;
     case 'ResponseHeaderModifier':
-      filters.responseFields = readEdits(body, path, problems);
+      filters.responseFields = readEdits(body, path, 'response', problems);
       return;
     case 'RequestRedirect':
       filters.redirect = readRedirect(body, path, matches, problems);
@@ -142,10 +143,16 @@ function readFilter(
   }
 }
 
-function readEdits(body: Fields, path: string, problems: Problems): FieldEdits {
+function readEdits(body: Fields, path: string, side: 'request' | 'response', problems: Problems): FieldEdits {
+  const nameOf = (value: unknown, at: string): string | null => {
+    const name = headerName(value, at, problems);
+    if (name === null || !connectionFields.has(name)) return name;
+    problems.add(at, value, 'leave it to the connection, which it belongs to');
+    return null;
+  };
   const pairs = (name: 'set' | 'add'): FieldEdits['set'] =>
     listOfFields(body[name], `${path}.${name}`, problems).flatMap(({ item, path: at }) => {
-      const header = headerName(item.name, `${at}.name`, problems);
+      const header = nameOf(item.name, `${at}.name`);
       const value = requiredText(item.value, `${at}.value`, problems);
       if (header === null || value === null) return [];
       if (FIELD_VALUE.test(value)) return [{ name: header, value }];
@@ -153,7 +160,12 @@ function readEdits(body: Fields, path: string, problems: Problems): FieldEdits {
       return [];
     });
   const remove = list(body.remove, `${path}.remove`, problems).flatMap((item, index) => {
-    const header = headerName(item, `${path}.remove[${index}]`, problems);
+    const at = `${path}.remove[${index}]`;
+    const header = nameOf(item, at);
+    if (side === 'request' && header === 'host') {
+      problems.add(at, item, 'set it, or use URLRewrite: a request has a Host');
+      return [];
+    }
     return header === null ? [] : [header];
   });
   return { set: pairs('set'), add: pairs('add'), remove };

@@ -15,8 +15,8 @@ export const METHODS = [
   'TRACE',
   'PATCH',
 ] as const;
-/** What Gateway API does not allow in a path, as proxies disagree on its meaning. */
-const UNSAFE_PATH = /\/\/|\/\.{1,2}(\/|$)|%2f|#/i;
+/** What Gateway API does not allow in a path, as proxies disagree on its meaning, and what ends one. */
+const UNSAFE_PATH = /\/\/|\/\.{1,2}(\/|$)|%2f|[#?]/i;
 
 /** Reads a regular expression in RE2 syntax; null if it is none. */
 export function regex(value: unknown, path: string, problems: Problems): string | null {
@@ -42,7 +42,7 @@ export function headerName(value: unknown, path: string, problems: Problems): st
 export function absolutePath(value: unknown, path: string, problems: Problems): string | null {
   if (typeof value === 'string' && value.startsWith('/') && value.length <= 1024 && !UNSAFE_PATH.test(value))
     return value;
-  problems.add(path, value, 'use a path that starts with / and has no //, /./, /../, %2f or #');
+  problems.add(path, value, 'use a path that starts with / and has no //, /./, /../, %2f, # or ?');
   return null;
 }
 

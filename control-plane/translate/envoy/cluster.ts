@@ -9,8 +9,10 @@ import type { BackendTls, TrafficPolicy } from '../../model/model.ts';
 import { backendTlsSocket } from '../backend-tls.ts';
 import { podDestination, serviceDestination } from '../destination.ts';
 import type { MeshReader } from '../mesh-reader.ts';
+import type { Expressed } from '../omission.ts';
 import { parseClusterName } from '../resource-name.ts';
 import { outlierDetection, overAds, retryBudget } from '../wire.ts';
+import { omittedOfPolicy, omittedOfTls } from './not-expressed.ts';
 
 /** Envoy's own default is 1024 of each. */
 const noLimit = 4_294_967_295;
@@ -18,17 +20,21 @@ const noLimit = 4_294_967_295;
 const optionsKey = 'envoy.extensions.upstreams.http.v3.HttpProtocolOptions';
 
 /** Cluster of a Service port or of a pod's port; opaque ports have one too, for TCP listeners of the user's own. */
-export function cluster(reader: MeshReader, name: string): DeepPartial<Cluster> | null {
+export function cluster(reader: MeshReader, name: string): Expressed<Cluster> {
   const subject = parseClusterName(name);
-  if (subject === null) return null;
+  if (subject === null) return { message: null, omitted: [] };
   if (subject.kind === 'pod') {
     const pod = podDestination(reader, subject.workload, subject.port);
-    return pod === null ? null : write(reader, name, pod.protocol, null, pod.backendTls);
+    const message = pod === null ? null : write(reader, name, pod.protocol, null, pod.backendTls);
+    return { message, omitted: omittedOfTls(pod?.backendTls ?? null) };
   }
   const destination = serviceDestination(reader, subject.service, subject.port);
-  if (destination === null) return null;
+  if (destination === null) return { message: null, omitted: [] };
   const { service, port } = destination;
-  return write(reader, name, port.protocol, service.policy, port.backendTls);
+  return {
+    message: write(reader, name, port.protocol, service.policy, port.backendTls),
+    omitted: [...omittedOfPolicy(service.policy), ...omittedOfTls(port.backendTls)],
+  };
 }
 
 function write(

@@ -3,7 +3,7 @@ import { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/listener
 import { RouteConfiguration } from '../../../api/xds/gen/envoy/config/route/v3/route.ts';
 import { serviceCluster } from '../../../api/xds/names.ts';
 import { clusterEndpoints, clusterTls } from '../cluster-endpoints.ts';
-import { type DialectWriter, encode } from '../dialect.ts';
+import { complete, type DialectWriter, encode, written } from '../dialect.ts';
 import { authority } from '../service-names.ts';
 import { cluster } from './cluster.ts';
 import { outbound, outboundListener } from './listener.ts';
@@ -14,19 +14,19 @@ export const envoyDialect: DialectWriter = {
   write(reader, frames, kind, name, client) {
     switch (kind) {
       case 'listener':
-        return name === outbound ? encode(Listener, outboundListener(client.outbound)) : null;
+        return complete(name === outbound ? encode(Listener, outboundListener(client.outbound)) : null);
       case 'routes':
         return name === outbound
-          ? encode(RouteConfiguration, outboundRoutes(reader, client.namespace))
-          : null;
+          ? written(RouteConfiguration, outboundRoutes(reader, client.namespace))
+          : complete(null);
       case 'cluster':
-        return encode(Cluster, cluster(reader, name));
+        return written(Cluster, cluster(reader, name));
       case 'endpoints': {
         const localities = clusterEndpoints(reader, name, client.zone);
-        if (localities === null) return null;
+        if (localities === null) return complete(null);
         // Without endpoints requests get 503: an invalid policy must not lead to plaintext.
         const refused = clusterTls(reader, name)?.kind === 'refused';
-        return frames.assignment(name, refused ? [] : localities, 'plain');
+        return complete(frames.assignment(name, refused ? [] : localities, 'plain'));
       }
     }
   },

@@ -42,10 +42,12 @@ function withoutHost(edits: FieldEdits): FieldEdits {
   };
 }
 
+/** There is one Host: to add it is to set it. */
 export function hostSet(edits: FieldEdits | null): string {
-  return edits?.set.find(({ name }) => isHost(name))?.value ?? '';
+  if (edits === null) return '';
+  return [...edits.set, ...edits.add].findLast(({ name }) => isHost(name))?.value.toLowerCase() ?? '';
 }
 
 function isHost(name: string): boolean {
-  return name.toLowerCase() === 'host' || name.startsWith(':');
+  return name.toLowerCase() === 'host';
 }

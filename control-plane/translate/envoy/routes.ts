@@ -15,10 +15,10 @@ import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import type { FieldEdits } from '../../model/model.ts';
 import { typedCors } from '../cors-wire.ts';
 import { defaults } from '../defaults.ts';
-import { expressionsOf, programSize } from '../regular-expression.ts';
 import { type Forward, type ResolvedBackend, type ResolvedRoute, weighted } from '../resolved-route.ts';
 import { fractionOf, headerMatcher, queryMatcher, retryBackOff } from '../wire.ts';
 import { hostSet, joinEdits, requestEdits, responseEdits } from './field-edits.ts';
+import { isTooLarge } from './not-expressed.ts';
 import { redirect, rewriteAction } from './rewrite.ts';
 import { typedSession } from './session.ts';
 
@@ -34,7 +34,7 @@ const idempotent = 'GET|HEAD|OPTIONS|TRACE|PUT|DELETE';
  */
 export function writeRoutes(route: ResolvedRoute, servicePort: number): DeepPartial<Route>[] {
   const { action, retry, match } = route;
-  if (expressionsOf(match).some(isTooLarge)) return [];
+  if (isTooLarge(match)) return [];
   if (action.kind === 'redirect') {
     return [
       { ...common(route), action: { $case: 'redirect', value: redirect(action, match.path, servicePort) } },
@@ -68,14 +68,6 @@ function preflight(route: DeepPartial<Route>, match: ResolvedRoute['match']): De
   const written = writeMatch({ ...match, method: 'OPTIONS', headers });
   written.headers?.push({ name: 'origin', headerMatchSpecifier: { $case: 'presentMatch', value: true } });
   return { ...route, match: written };
-}
-
-/**
- * Envoy refuses expressions whose program is larger than 100 unless its bootstrap says otherwise, and with one of them the
- * routes of every Service. RE2JS and RE2 differ a little, most for classes of Unicode characters, hence the distance.
- */
-function isTooLarge(expression: string): boolean {
-  return (programSize(expression) ?? Number.POSITIVE_INFINITY) > 60;
 }
 
 function common(route: ResolvedRoute): DeepPartial<Route> {

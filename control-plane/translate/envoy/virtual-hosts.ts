@@ -3,26 +3,31 @@ import type { VirtualHost } from '../../../api/xds/gen/envoy/config/route/v3/rou
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import { key, type Service, type ServicePort } from '../../model/model.ts';
 import type { MeshReader } from '../mesh-reader.ts';
+import type { Expressed, Omission } from '../omission.ts';
 import type { ResolvedRoute } from '../resolved-route.ts';
 import { consumerOf, routeSetOf } from '../route-set.ts';
 import { authority, serviceNames } from '../service-names.ts';
 import { outbound } from './listener.ts';
+import { omittedOfConnections, omittedOfRoute } from './not-expressed.ts';
 import { writeRoutes } from './routes.ts';
 
 /** One virtual host for each HTTP port of every Service, as a client in `namespace` sees it. */
-export function outboundRoutes(reader: MeshReader, namespace: string): DeepPartial<RouteConfiguration> {
+export function outboundRoutes(reader: MeshReader, namespace: string): Expressed<RouteConfiguration> {
+  const omitted: Omission[] = [];
   // Envoy refuses the whole configuration if a domain is there twice: the first Service by name keeps it.
   const taken = new Set<string>();
   const virtualHosts = reader.allServices().flatMap(service =>
-    httpPorts(reader, service, namespace).flatMap(({ port, routes }, index) => {
+    httpPorts(reader, service, namespace, omitted).flatMap(({ port, routes }, index) => {
       const domains = domainsOf(reader, service, port, index === 0, namespace).filter(
         domain => !taken.has(domain),
       );
       for (const domain of domains) taken.add(domain);
-      return domains.length === 0 ? [] : [virtualHost(service, port, domains, routes)];
+      if (domains.length === 0) return [];
+      for (const route of routes) omitted.push(...omittedOfRoute(route));
+      return [virtualHost(service, port, domains, routes)];
     }),
   );
-  return { name: outbound, virtualHosts };
+  return { message: { name: outbound, virtualHosts }, omitted };
 }
 
 interface HttpPort {
@@ -31,7 +36,7 @@ interface HttpPort {
 }
 
 /** Port 80 first: it is what a name without a port means. Connections that TCPRoutes and TLSRoutes split are not HTTP. */
-function httpPorts(reader: MeshReader, service: Service, namespace: string): HttpPort[] {
+function httpPorts(reader: MeshReader, service: Service, namespace: string, omitted: Omission[]): HttpPort[] {
   if (service.kind === 'external-name') return [];
   const attached = reader.anyRoutesOf(key(service.namespace, service.name));
   return service.ports
@@ -40,7 +45,9 @@ function httpPorts(reader: MeshReader, service: Service, namespace: string): Htt
     .flatMap(port => {
       const destination = { kind: 'service' as const, service, port };
       const set = routeSetOf(destination, attached, consumerOf(destination, attached, namespace));
-      return 'connections' in set ? [] : [{ port, routes: set.routes }];
+      if (!('connections' in set)) return [{ port, routes: set.routes }];
+      omitted.push(...omittedOfConnections(set));
+      return [];
     });
 }
 

@@ -8,11 +8,16 @@ import { LeastRequest } from '../../../api/xds/gen/envoy/extensions/load_balanci
 import { RoundRobin } from '../../../api/xds/gen/envoy/extensions/load_balancing_policies/round_robin/v3/round_robin.ts';
 import { WrrLocality } from '../../../api/xds/gen/envoy/extensions/load_balancing_policies/wrr_locality/v3/wrr_locality.ts';
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
+import type { TrafficPolicy } from '../../model/model.ts';
 import type { Client } from '../client.ts';
 import { clusterEndpoints, clusterTls } from '../cluster-endpoints.ts';
 import { defaults } from '../defaults.ts';
+import { serviceDestination } from '../destination.ts';
 import type { MeshReader } from '../mesh-reader.ts';
+import type { Expressed } from '../omission.ts';
+import { parseClusterName } from '../resource-name.ts';
 import { overAds, policyNames } from '../wire.ts';
+import { omittedOfPolicy, omittedOfTls } from './not-expressed.ts';
 import { tlsSocket } from './tls.ts';
 
 /** A cluster without endpoints: the share of an invalid backend fails with UNAVAILABLE, as GRPCRoute asks for. */
@@ -20,13 +25,24 @@ export const invalidBackend = 'invalid-backend';
 
 const noLimit = 4_294_967_295;
 
-export function cluster(reader: MeshReader, name: string, client: Client): DeepPartial<Cluster> | null {
-  if (name === invalidBackend) return write(reader, name);
+export function cluster(reader: MeshReader, name: string, client: Client): Expressed<Cluster> {
+  if (name === invalidBackend) return { message: write(reader, name), omitted: [] };
   const localities = clusterEndpoints(reader, name, client.zone);
-  if (localities === null) return null;
-  const plain = client.tls === null || clusterTls(reader, name) !== null;
+  if (localities === null) return { message: null, omitted: [] };
+  const backendTls = clusterTls(reader, name);
+  const plain = client.tls === null || backendTls !== null;
   const socket = plain ? null : tlsSocket(localities, client.tls, reader.settings.trustDomain);
-  return socket === null ? write(reader, name) : { ...write(reader, name), transportSocket: socket };
+  const message = write(reader, name);
+  return {
+    message: socket === null ? message : { ...message, transportSocket: socket },
+    omitted: [...omittedOfPolicy(policyOf(reader, name)), ...omittedOfTls(backendTls)],
+  };
+}
+
+function policyOf(reader: MeshReader, name: string): TrafficPolicy | null {
+  const subject = parseClusterName(name);
+  if (subject?.kind !== 'service') return null;
+  return serviceDestination(reader, subject.service, subject.port)?.service.policy ?? null;
 }
 
 function write(reader: MeshReader, name: string): DeepPartial<Cluster> {

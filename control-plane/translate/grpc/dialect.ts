@@ -2,7 +2,7 @@ import { Cluster } from '../../../api/xds/gen/envoy/config/cluster/v3/cluster.ts
 import { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/listener.ts';
 import { RouteConfiguration } from '../../../api/xds/gen/envoy/config/route/v3/route.ts';
 import { clusterEndpoints, clusterTls } from '../cluster-endpoints.ts';
-import { type DialectWriter, encode } from '../dialect.ts';
+import { complete, type DialectWriter, written } from '../dialect.ts';
 import { cluster, invalidBackend } from './cluster.ts';
 import { listener } from './listener.ts';
 import { routes } from './routes.ts';
@@ -16,18 +16,19 @@ export const grpcDialect: DialectWriter = {
   write(reader, frames, kind, name, client) {
     switch (kind) {
       case 'listener':
-        return encode(Listener, listener(reader, name, client.namespace));
+        return written(Listener, listener(reader, name, client.namespace));
       case 'routes':
-        return encode(RouteConfiguration, routes(reader, name));
+        return written(RouteConfiguration, routes(reader, name));
       case 'cluster':
-        return encode(Cluster, cluster(reader, name, client));
+        return written(Cluster, cluster(reader, name, client));
       case 'endpoints': {
-        if (name === invalidBackend) return frames.assignment(name, [], 'plain');
+        if (name === invalidBackend) return complete(frames.assignment(name, [], 'plain'));
         const localities = clusterEndpoints(reader, name, client.zone);
-        if (localities === null) return null;
+        if (localities === null) return complete(null);
         // gRPC takes authorities from its own bootstrap only: calls fail with UNAVAILABLE rather than go in plaintext.
-        if (clusterTls(reader, name) !== null) return frames.assignment(name, [], 'plain');
-        return frames.assignment(name, client.tls === null ? localities : tlsEndpoints(localities), 'plain');
+        if (clusterTls(reader, name) !== null) return complete(frames.assignment(name, [], 'plain'));
+        const used = client.tls === null ? localities : tlsEndpoints(localities);
+        return complete(frames.assignment(name, used, 'plain'));
       }
     }
   },

@@ -9,23 +9,24 @@ import type {
 import type { DeepPartial } from '../../../api/xds/gen/google/protobuf/any.ts';
 import { key } from '../../model/model.ts';
 import type { MeshReader } from '../mesh-reader.ts';
+import type { Expressed } from '../omission.ts';
 import { type Forward, type ResolvedRoute, weighted } from '../resolved-route.ts';
 import { parseRouteName } from '../resource-name.ts';
 import { routesByName } from '../routes-by-name.ts';
 import { authority, serviceNames } from '../service-names.ts';
 import { headerMatcher, retryBackOff } from '../wire.ts';
 import { invalidBackend } from './cluster.ts';
-
-/** HTTP statuses that a gRPC client reports as UNAVAILABLE (gRPC, "HTTP to gRPC Status Code Mapping"). */
-const unavailable: ReadonlySet<number> = new Set([429, 502, 503, 504]);
+import { omittedOfRoute, takesCalls } from './not-expressed.ts';
+import { retryConditions } from './retry-conditions.ts';
 
 /** RouteConfiguration without what gRPC refuses or would read differently than it is meant. */
-export function routes(reader: MeshReader, name: string): DeepPartial<RouteConfiguration> | null {
+export function routes(reader: MeshReader, name: string): Expressed<RouteConfiguration> {
   const resolved = routesByName(reader, name);
-  if (resolved === null) return null;
+  if (resolved === null) return { message: null, omitted: [] };
+  const domains = domainsOf(reader, name);
   return {
-    name,
-    virtualHosts: [{ name, domains: domainsOf(reader, name), routes: resolved.flatMap(writeRoute) }],
+    message: { name, virtualHosts: [{ name, domains, routes: resolved.flatMap(writeRoute) }] },
+    omitted: resolved.flatMap(omittedOfRoute),
   };
 }
 
@@ -40,20 +41,25 @@ function domainsOf(reader: MeshReader, name: string): string[] {
   return [...hosts.map(host => authority(host, subject.port)), '*'];
 }
 
-/**
- * Routes on query parameters and redirects have no meaning for gRPC (and clients would take the first for a match of
- * everything). Every call is a POST, so a method either always matches or never.
- */
+/** Clients would take a route on query parameters for a match of everything. */
 function writeRoute(route: ResolvedRoute): DeepPartial<Route>[] {
   const { match, action } = route;
-  if (action.kind !== 'forward' || match.query.length > 0) return [];
-  if (match.method !== '' && match.method !== 'POST') return [];
+  if (!takesCalls(route)) return [];
   const headers = match.headers.map(headerMatcher);
+  const value = action.kind === 'forward' ? writeForward(route, action) : nowhere;
   return writePaths(match.path).map(pathSpecifier => ({
     match: { pathSpecifier, headers },
-    action: { $case: 'route', value: writeForward(route, action) },
+    action: { $case: 'route', value },
   }));
 }
+
+/** In place of a redirect, which clients refuse or pass over: no other route may get its calls. */
+const nowhere: DeepPartial<RouteAction> = {
+  clusterSpecifier: {
+    $case: 'weightedClusters',
+    value: { clusters: [{ name: invalidBackend, weight: 1 }] },
+  },
+};
 
 type PathSpecifier = NonNullable<DeepPartial<RouteMatch>['pathSpecifier']>;
 
@@ -91,9 +97,7 @@ function writeForward(route: ResolvedRoute, action: Forward): DeepPartial<RouteA
 /** Without a status that gRPC can retry, or without attempts, there is no policy: an empty one is refused. */
 function writeRetry({ retry }: ResolvedRoute): DeepPartial<RetryPolicy> | null {
   if (retry === null || retry.attempts < 1) return null;
-  const conditions = new Set(retry.grpcStatuses);
-  if (retry.anyMethod && retry.statuses.some(status => unavailable.has(status)))
-    conditions.add('unavailable');
+  const conditions = retryConditions(retry);
   if (conditions.size === 0) return null;
   return {
     retryOn: [...conditions].join(','),

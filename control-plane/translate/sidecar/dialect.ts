@@ -3,7 +3,7 @@ import { Listener } from '../../../api/xds/gen/envoy/config/listener/v3/listener
 import { RouteConfiguration } from '../../../api/xds/gen/envoy/config/route/v3/route.ts';
 import { parseListener } from '../../../api/xds/names.ts';
 import { clusterEndpoints } from '../cluster-endpoints.ts';
-import { type DialectWriter, encode } from '../dialect.ts';
+import { complete, type DialectWriter, encode } from '../dialect.ts';
 import { cluster } from './cluster.ts';
 import { inboundListener } from './inbound-listener.ts';
 import { outboundListener } from './outbound-listener.ts';
@@ -15,20 +15,20 @@ export const sidecarDialect: DialectWriter = {
     switch (kind) {
       case 'listener': {
         const parsed = parseListener(name);
-        if (parsed === null) return null;
+        if (parsed === null) return complete(null);
         const message =
           parsed.kind === 'inbound'
             ? inboundListener(reader, name, parsed.namespace, parsed.pod)
             : outboundListener(reader, name, parsed.host, parsed.port, client.namespace);
-        return encode(Listener, message);
+        return complete(encode(Listener, message));
       }
       case 'routes':
-        return encode(RouteConfiguration, routes(reader, name));
+        return complete(encode(RouteConfiguration, routes(reader, name)));
       case 'cluster':
-        return encode(Cluster, cluster(reader, name));
+        return complete(encode(Cluster, cluster(reader, name)));
       case 'endpoints': {
         const localities = clusterEndpoints(reader, name, client.zone);
-        return localities === null ? null : frames.assignment(name, localities, 'labelled');
+        return complete(localities === null ? null : frames.assignment(name, localities, 'labelled'));
       }
     }
   },

@@ -36,7 +36,7 @@ export function resourcesOf(mesh: Mesh, client: Client, listeners: readonly stri
   function read<T>(codec: Codec<T>, kind: ResourceKind, names: Iterable<string>): Map<string, T | null> {
     const found = new Map<string, T | null>();
     for (const name of new Set(names)) {
-      const bytes = writer.write(new MeshReader(index), frames, kind, name, client);
+      const { bytes } = writer.write(new MeshReader(index), frames, kind, name, client);
       found.set(name, bytes === null ? null : codec.decode(bytes));
     }
     return found;
