@@ -154,8 +154,13 @@ export class World {
     this.#controlPlane = null;
   }
 
+  /** Base of the control plane's admin port. */
+  get controlPlaneAdmin(): string {
+    return `http://${this.#controlPlaneAddress}:${ports.controlPlaneAdmin}`;
+  }
+
   controlPlaneReady(): Promise<boolean> {
-    return answers(`http://${this.#controlPlaneAddress}:${ports.controlPlaneAdmin}/ready`);
+    return answers(`${this.controlPlaneAdmin}/ready`);
   }
 
   /** Starts a pod and waits until it is ready; only then does the control plane hear that it is. */

@@ -11,6 +11,7 @@ import { type Authority, readAuthority } from '../../control-plane/identity/auth
 import { type Backend, grpcBackend, httpBackend } from './backend.ts';
 import { freePort } from './envoy-process.ts';
 import { knownEndpoints } from './known-endpoints.ts';
+import { expectNothingRefused } from './nothing-refused.ts';
 
 export interface MeshedServices {
   /** Of the control plane's ADS on 127.0.0.1, without TLS. */
@@ -62,7 +63,7 @@ export async function startMeshedServices(): Promise<MeshedServices> {
         const samples = parsePrometheusText(await world.metrics(pod));
         return sum(samples, 'istio_requests_total', { reporter: 'destination', ...labels });
       },
-      stop,
+      stop: () => expectNothingRefused(world.controlPlaneAdmin).finally(stop),
     };
   } catch (error) {
     const logs = readFileSync(world.path('logs', 'control-plane.log'), 'utf8');

@@ -191,6 +191,10 @@ export function filterCases(world: () => RulesWorld): void {
       expect(await world().problems()).toEqual([
         'spec.rules[1].filters RequestMirror backendRef refers to Service default/gone, which does not exist; create it or correct the name',
       ]);
+      if (world().callers.some(({ name }) => name === 'Envoy'))
+        expect(await world().notExpressed()).toEqual([
+          'Envoy cannot be told filters.requestMirror of rule 0: copies have the header filters of the backend too',
+        ]);
       for (const { name, call } of world().callers) {
         world().seen.length = 0;
         world().handler = (seen, response) =>

@@ -14,6 +14,7 @@ import { expect } from 'vitest';
 import { ports } from '../../../api/ports.ts';
 import { applicationPort, freeNetwork, type Pod, World } from '../../../cli/demo/world.ts';
 import { type Envoy, freePort, startEnvoy } from '../../third-party/envoy-process.ts';
+import { expectNothingRefused } from '../../third-party/nothing-refused.ts';
 import { findPython } from '../../third-party/python.ts';
 import { type Answer, type Call, call } from '../proxy/apps.ts';
 
@@ -55,6 +56,8 @@ export interface RulesWorld {
   apply(...manifests: string[]): Promise<void>;
   /** What the control plane says is wrong, sentence by sentence. */
   problems(): Promise<string[]>;
+  /** What it says that Envoy cannot be told; nothing where there is no Envoy. */
+  notExpressed(): Promise<string[]>;
   pods(deployment: string): Pod[];
   stop(): Promise<void>;
 }
@@ -88,7 +91,7 @@ export async function startRulesWorld(): Promise<RulesWorld> {
     controlPlaneSettings: { TULLE_PLAINTEXT_PORT: String(controlPort) },
   });
   await world.start();
-  const running = new Rules(world, directory, `http://127.${network}.0.1:${ports.controlPlaneAdmin}`);
+  const running = new Rules(world, directory);
   for (const pod of world.pods) if (pod.deployment.port > 0) await running.serve(pod);
   const [client] = world.podsOf('client');
   running.callers.push({
@@ -105,6 +108,8 @@ export async function startRulesWorld(): Promise<RulesWorld> {
   return running;
 }
 
+const isOmission = (sentence: string): boolean => sentence.startsWith('Envoy cannot be told ');
+
 class Rules implements RulesWorld {
   readonly callers: Caller[] = [];
   readonly seen: Seen[] = [];
@@ -112,16 +117,14 @@ class Rules implements RulesWorld {
   envoy: Envoy | null = null;
   readonly #world: World;
   readonly #directory: string;
-  readonly #admin: string;
   readonly #servers: { close(): void }[] = [];
   readonly #sockets = new Set<Socket>();
   #tls: SecureServerOptions | null = null;
   #applied = 0;
 
-  constructor(world: World, directory: string, admin: string) {
+  constructor(world: World, directory: string) {
     this.#world = world;
     this.#directory = directory;
-    this.#admin = admin;
   }
 
   /** The application of a pod, where only its sidecar calls it. */
@@ -195,7 +198,15 @@ class Rules implements RulesWorld {
   }
 
   async problems(): Promise<string[]> {
-    const response = await fetch(`${this.#admin}/problems`);
+    return (await this.#sentences()).filter(sentence => !isOmission(sentence));
+  }
+
+  async notExpressed(): Promise<string[]> {
+    return (await this.#sentences()).filter(isOmission);
+  }
+
+  async #sentences(): Promise<string[]> {
+    const response = await fetch(`${this.#world.controlPlaneAdmin}/problems`);
     return ((await response.json()) as { problems: string[] }[]).flatMap(({ problems }) => problems);
   }
 
@@ -203,7 +214,11 @@ class Rules implements RulesWorld {
     return this.#world.podsOf(deployment);
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    return expectNothingRefused(this.#world.controlPlaneAdmin).finally(() => this.#end());
+  }
+
+  async #end(): Promise<void> {
     await this.envoy?.process.terminate();
     await this.#world.stop();
     for (const server of this.#servers) {
