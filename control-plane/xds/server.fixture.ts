@@ -3,7 +3,8 @@ import { Server, ServerCredentials } from '@grpc/grpc-js';
 import { Registry } from 'prom-client';
 import { systemClock } from '../../runtime/clock.ts';
 import { createLogger, type Logger } from '../../runtime/log.ts';
-import { FixtureStore } from '../translate/mesh.fixture.ts';
+import type { MeshStore } from '../model/model.ts';
+import type { OnOmission } from '../snapshot/omission-list.ts';
 import { createXdsServices, type Peers, type XdsServices } from './services.ts';
 
 export interface TestServer {
@@ -16,12 +17,13 @@ export interface TestServer {
 }
 
 export async function startServer(
-  store: FixtureStore,
+  store: MeshStore,
   peers: Peers = { kind: 'anonymous' },
   log: Logger = createLogger('control-plane', 'silent'),
+  onOmission: OnOmission = () => {},
 ): Promise<TestServer> {
   const registry = new Registry();
-  const services = createXdsServices({ store, log, clock: systemClock, metrics: registry });
+  const services = createXdsServices({ store, log, clock: systemClock, metrics: registry, onOmission });
   const server = new Server();
   services.addTo(server, peers);
   const port = await new Promise<number>((resolve, reject) => {

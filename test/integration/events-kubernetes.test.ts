@@ -1,12 +1,15 @@
-/** What is said of SMI's objects in Events, against the API server that KUBECONFIG names. */
+/** What is said in Events, against the API server that KUBECONFIG names. */
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { resourceTypes } from '../../api/xds/any.ts';
 import { RecordStore } from '../../control-plane/model/store.ts';
 import { KubernetesSource } from '../../control-plane/sources/kubernetes/kubernetes-source.ts';
 import { EventWriter } from '../../control-plane/status/event-writer.ts';
+import { RawClient } from '../../control-plane/xds/raw-client.fixture.ts';
+import { startServer } from '../../control-plane/xds/server.fixture.ts';
 import { systemClock } from '../../runtime/clock.ts';
 import { ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
 import { findCredentials } from '../../runtime/kubernetes/credentials.ts';
@@ -29,6 +32,7 @@ const namespace = `tulle-events-${randomBytes(3).toString('hex')}`;
 const controllerName = `tulle.dev/${namespace}`;
 const splits = `/apis/split.smi-spec.io/v1alpha4/namespaces/${namespace}/trafficsplits`;
 const groups = `/apis/specs.smi-spec.io/v1alpha4/namespaces/${namespace}/httproutegroups`;
+const httpRoutes = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes`;
 const services = `/api/v1/namespaces/${namespace}/services`;
 const events = `/api/v1/namespaces/${namespace}/events`;
 const definitions = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions';
@@ -65,8 +69,16 @@ afterAll(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
-/** A control plane's store and writer that leads; `writes` counts what reached the API server. */
-async function lead(): Promise<{ writes: () => number; stop(): Promise<void> }> {
+interface Replica {
+  /** Of its xDS server. */
+  readonly port: number;
+  /** Reasons of the Events that reached the API server, and `again` for each that was moved in time. */
+  readonly writes: readonly string[];
+  stop(): Promise<void>;
+}
+
+/** What of a control plane says something in Events. */
+async function startReplica(isLeader: boolean): Promise<Replica> {
   const store = new RecordStore({
     trustDomain: 'td',
     clusterDomain: 'cluster.local',
@@ -84,24 +96,24 @@ async function lead(): Promise<{ writes: () => number; stop(): Promise<void> }> 
   });
   source.start();
   await vi.waitFor(() => expect(store.current).not.toBeNull(), wait);
-  let writes = 0;
+  const writes: string[] = [];
   const writer = new EventWriter({
     api: {
       get: (path, signal) => api.get(path, signal),
       async create<T>(path: string, object: object): Promise<T> {
         const created = await api.create<T>(path, object);
-        writes++;
+        writes.push((object as Event).reason);
         return created;
       },
       async patch<T>(...patch: Parameters<ApiClient['patch']>): Promise<T> {
-        writes++;
+        writes.push('again');
         return await api.patch<T>(...patch);
       },
     },
     store,
     controllerName,
     whenInForce: () => Promise.resolve(),
-    isLeader: () => true,
+    isLeader: () => isLeader,
     clock: systemClock,
     random: Math.random,
     log,
@@ -109,9 +121,14 @@ async function lead(): Promise<{ writes: () => number; stop(): Promise<void> }> 
     repeatMs: 200,
   });
   writer.leadershipChanged();
+  const server = await startServer(store, undefined, log, (subject, sentences) =>
+    store.setOmitted(subject, sentences),
+  );
   return {
-    writes: () => writes,
+    port: server.port,
+    writes,
     async stop() {
+      await server.close();
       await writer.stop();
       await source.stop();
     },
@@ -132,7 +149,7 @@ async function said(): Promise<string[]> {
 onCluster(
   'what becomes of a split is said in events, once, and again by nobody',
   async () => {
-    const first = await lead();
+    const first = await startReplica(true);
     const split = {
       apiVersion: 'split.smi-spec.io/v1alpha4',
       kind: 'TrafficSplit',
@@ -164,7 +181,7 @@ onCluster(
     await vi.waitFor(async () => expect(await said()).toEqual([wrong, inForce, missing]), wait);
     await first.stop();
 
-    const second = await lead();
+    const second = await startReplica(true);
     // Long enough that it has repeated the problem; its store learns of a Service made afterwards.
     await api.create(services, { metadata: { name: 'late' }, spec: { ports: [{ port: 80 }] } });
     await api.create(splits, {
@@ -174,8 +191,77 @@ onCluster(
     });
     const late = 'TrafficSplit/late Normal Accepted: in force';
     await vi.waitFor(async () => expect(await said()).toEqual([wrong, inForce, missing, late]), wait);
-    expect(second.writes()).toBe(1);
+    expect(second.writes).toEqual(['Accepted']);
     await second.stop();
+  },
+  90_000,
+);
+
+/** Subscribes to the routes of Service `web` as a client of this user agent. */
+async function subscribe(port: number, userAgentName: string): Promise<RawClient> {
+  const client = new RawClient(port);
+  const stream = client.sotw();
+  const name = userAgentName === 'envoy' ? 'outbound' : `route/${namespace}/web:80`;
+  stream.send({
+    node: { id: `${namespace}/client`, userAgentName },
+    typeUrl: resourceTypes.routes,
+    resourceNames: [name],
+  });
+  await stream.next();
+  return client;
+}
+
+onCluster(
+  'what a client cannot be told is said of the route, once by all replicas, and only while there is such a client',
+  async context => {
+    const isServed = await api.get(httpRoutes).then(
+      () => true,
+      () => false,
+    );
+    if (!isServed) {
+      console.log('skipped: the cluster has no HTTPRoute');
+      context.skip();
+    }
+    const ofRoute = async () => (await said()).filter(sentence => sentence.startsWith('HTTPRoute/'));
+    // The splits of other tests are told of too.
+    const ofClients = ({ writes }: Replica) => writes.filter(reason => reason === 'NotExpressible').length;
+    const [leader, follower] = [await startReplica(true), await startReplica(false)];
+    await api.create(httpRoutes, {
+      apiVersion: 'gateway.networking.k8s.io/v1',
+      kind: 'HTTPRoute',
+      metadata: { name: 'rewriting' },
+      spec: {
+        parentRefs: [{ group: '', kind: 'Service', name: 'web' }],
+        rules: [
+          {
+            name: 'slow',
+            filters: [{ type: 'URLRewrite', urlRewrite: { hostname: 'other.example' } }],
+            timeouts: { backendRequest: '1s' },
+            backendRefs: [{ name: 'v2', port: 80 }],
+          },
+        ],
+      },
+    });
+    const sidecar = await subscribe(leader.port, 'tulle');
+    const grpc = await subscribe(follower.port, 'gRPC Go');
+    const toGrpc =
+      'HTTPRoute/rewriting Warning NotExpressible: gRPC clients cannot be told filters.urlRewrite of rule slow: path and host stay as they are. gRPC clients cannot be told timeouts.backendRequest of rule slow: attempts have no limit of their own';
+    await vi.waitFor(async () => expect(await ofRoute()).toEqual([toGrpc]), wait);
+    expect([ofClients(leader), ofClients(follower)]).toEqual([0, 1]);
+
+    // The same from the other replica, and again after a while, are no writes; a new dialect is one.
+    const again = await subscribe(leader.port, 'gRPC Go');
+    const envoy = await subscribe(leader.port, 'envoy');
+    const toEnvoy = /Envoy cannot be told timeouts.backendRequest of rule slow: .* gRPC clients cannot/;
+    await vi.waitFor(
+      async () => expect(await ofRoute()).toEqual([expect.stringMatching(toEnvoy), toGrpc]),
+      wait,
+    );
+    for (const client of [sidecar, grpc, again, envoy]) client.close();
+    await subscribe(follower.port, 'gRPC Go').then(client => client.close());
+    await api.delete(`${httpRoutes}/rewriting`);
+    await Promise.all([leader.stop(), follower.stop()]);
+    expect([ofClients(leader), ofClients(follower)]).toEqual([1, 1]);
   },
   90_000,
 );
