@@ -17,6 +17,11 @@ export class ClientProcess {
     child.on('error', error => this.errors.push(String(error)));
   }
 
+  /** Writes a line to standard input. */
+  send(line: string): void {
+    this.#child.stdin?.write(`${line}\n`);
+  }
+
   get isRunning(): boolean {
     return this.#child.exitCode === null && this.#child.signalCode === null;
   }

@@ -2,13 +2,31 @@
 import { join } from 'node:path';
 import { expect, type TestContext } from 'vitest';
 import { ClientProcess } from './client-process.ts';
+import { findGoClient } from './go-client.ts';
 import { findPython } from './python.ts';
 import type { CertificateFiles } from './workload-certificate.ts';
 
-export const clientNames = ['grpcio', 'grpc-js-xds'] as const;
+export const clientNames = ['grpcio', 'grpc-js-xds', 'grpc-go'] as const;
 export type ClientName = (typeof clientNames)[number];
 
-const python = await findPython();
+const here = import.meta.dirname;
+const [python, go] = await Promise.all([findPython(), findGoClient()]);
+
+/** The command line of each, or why it cannot be had here. */
+const programs: Readonly<Record<ClientName, readonly string[] | { readonly missing: string }>> = {
+  grpcio:
+    python.kind === 'ready'
+      ? [python.python, join(here, 'grpcio-client.py')]
+      : { missing: `it cannot be installed: ${python.reason}` },
+  'grpc-js-xds': [process.execPath, join(here, 'grpc-js-client.ts')],
+  'grpc-go': go.kind === 'ready' ? [go.program] : { missing: `it cannot be built: ${go.reason}` },
+};
+
+/** Why a client cannot be had here; null if it can. */
+export function missing(name: ClientName): string | null {
+  const program = programs[name];
+  return 'missing' in program ? program.missing : null;
+}
 
 /** @param mode of grpcio-client.py */
 export function startClient(
@@ -22,21 +40,17 @@ export function startClient(
     GRPC_VERBOSITY: 'ERROR',
     NODE_NO_WARNINGS: '1',
   };
-  const here = import.meta.dirname;
-  if (name === 'grpc-js-xds')
-    return new ClientProcess(
-      process.execPath,
-      [join(here, 'grpc-js-client.ts'), mode, ...targets],
-      environment,
-    );
-  if (python.kind === 'missing') throw new Error(python.reason);
-  return new ClientProcess(python.python, [join(here, 'grpcio-client.py'), mode, ...targets], environment);
+  const program = programs[name];
+  if ('missing' in program) throw new Error(program.missing);
+  const [command, ...args] = program;
+  return new ClientProcess(command, [...args, mode, ...targets], environment);
 }
 
-export function skipWithoutPython(context: TestContext, client: ClientName): void {
-  if (client !== 'grpcio' || python.kind === 'ready') return;
-  console.warn(`skipped: ${client} cannot be installed: ${python.reason}`);
-  context.skip(python.reason);
+export function skipIfMissing(context: TestContext, client: ClientName): void {
+  const reason = missing(client);
+  if (reason === null) return;
+  console.warn(`skipped: ${client}: ${reason}`);
+  context.skip(reason);
 }
 
 /** Takes `count` lines or more that a running client prints. */

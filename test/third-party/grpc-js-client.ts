@@ -1,11 +1,11 @@
 /** The same as grpcio-client.py with @grpc/grpc-js and its xDS plugin. */
+import { createInterface } from 'node:readline';
 import { setTimeout as wait } from 'node:timers/promises';
-import { Client, credentials } from '@grpc/grpc-js';
+import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { register, XdsChannelCredentials } from '@grpc/grpc-js-xds';
 
 register();
 
-const path = '/echo.Echo/Say';
 const identity = (bytes: Buffer): Buffer => bytes;
 const [mode, ...targets] = process.argv.slice(2);
 const insecure = credentials.createInsecure();
@@ -17,24 +17,53 @@ process.stdin.on('end', () => {
   for (const client of clients) client.close();
   process.exit(0);
 });
-process.stdin.resume();
 
-if (mode.startsWith('watch')) {
+if (mode === 'ask') {
+  const opened = new Map<string, Client>();
+  for await (const line of createInterface(process.stdin)) {
+    const { target, path, fields, count } = JSON.parse(line) as Asked;
+    const client = opened.get(target) ?? new Client(target, insecure);
+    opened.set(target, client);
+    const metadata = new Metadata();
+    for (let i = 0; i < fields.length; i += 2) metadata.add(fields[i], fields[i + 1]);
+    const outcomes: Outcome[] = [];
+    for (let i = 0; i < count; i++) outcomes.push(await call(client, path, metadata, 20_000));
+    process.stdout.write(`${JSON.stringify(outcomes)}\n`);
+  }
+} else if (mode.startsWith('watch')) {
+  process.stdin.resume();
   for (const client of clients) client.getChannel().getConnectivityState(true);
 } else {
+  process.stdin.resume();
   while (!isDone) {
     for (const client of clients) {
-      process.stdout.write(`${await call(client)}\n`);
+      const { code, details, body } = await call(client, '/echo.Echo/Say', new Metadata(), 5000);
+      process.stdout.write(code === 0 ? `ok ${body}\n` : `error ${code} ${details}\n`);
       await wait(1);
     }
   }
 }
 
-function call(client: Client): Promise<string> {
+interface Asked {
+  readonly target: string;
+  readonly path: string;
+  /** Flat: name, value, name, value. */
+  readonly fields: readonly string[];
+  readonly count: number;
+}
+
+interface Outcome {
+  readonly code: number;
+  readonly details: string;
+  readonly body: string;
+}
+
+function call(client: Client, path: string, metadata: Metadata, limitMs: number): Promise<Outcome> {
   return new Promise(resolve => {
-    const deadline = Date.now() + 5000;
-    client.makeUnaryRequest(path, identity, identity, Buffer.alloc(0), { deadline }, (error, answer) => {
-      resolve(error === null ? `ok ${answer?.toString()}` : `error ${error.code} ${error.details}`);
-    });
+    const deadline = Date.now() + limitMs;
+    const options = { deadline };
+    client.makeUnaryRequest(path, identity, identity, Buffer.alloc(0), metadata, options, (error, answer) =>
+      resolve({ code: error?.code ?? 0, details: error?.details ?? '', body: String(answer ?? '') }),
+    );
   });
 }

@@ -1,8 +1,12 @@
 """Calls targets in turn until standard input closes; prints `ok <answer>` or `error <status>` for each call.
 
 Arguments: `call` or `watch`, then targets. `watch` only resolves them. With `-tls` the control plane decides on mTLS.
+
+With `ask` each line of standard input is a call to make, {"target", "path", "fields": [name, value, ...], "count"}; for each a
+line is printed, a list of `count` times {"code", "details", "body"}.
 """
 
+import json
 import sys
 import threading
 
@@ -16,8 +20,31 @@ def identity(data):
     return data
 
 
+def outcome(call, fields):
+    try:
+        return {"code": 0, "details": "", "body": call(b"", timeout=20, metadata=fields).decode()}
+    except grpc.RpcError as error:
+        return {"code": error.code().value[0], "details": error.details(), "body": ""}
+
+
+def ask():
+    channels = {}
+    for line in sys.stdin:
+        asked = json.loads(line)
+        target = asked["target"]
+        if target not in channels:
+            channels[target] = grpc.insecure_channel(target)
+        call = channels[target].unary_unary(asked["path"], identity, identity)
+        flat = asked["fields"]
+        fields = [(flat[i].lower(), flat[i + 1]) for i in range(0, len(flat), 2)]
+        print(json.dumps([outcome(call, fields) for _ in range(asked["count"])]), flush=True)
+
+
 def main():
     mode, targets = sys.argv[1], sys.argv[2:]
+    if mode == "ask":
+        ask()
+        return
     done = threading.Event()
 
     def wait_for_end():

@@ -9,7 +9,7 @@ import {
   clientNames,
   linesOf,
   secureMetadata,
-  skipWithoutPython,
+  skipIfMissing,
   startClient,
 } from './grpc-clients.ts';
 import { type MeshedServices, startMeshedServices } from './meshed-services.ts';
@@ -37,7 +37,7 @@ describe.each(clientNames)('%s', name => {
   afterEach(() => client?.stop());
 
   it('calls a meshed service through its sidecar', async context => {
-    skipWithoutPython(context, name);
+    skipIfMissing(context, name);
     const labels = { ...PLAINTEXT, ...GRPC, destination_service: ECHO };
     const before = await mesh.served('echo', labels);
     client = startClient(name, 'call', [`xds:///${ECHO}:7000`], bootstrapOf(mesh.controlPort));
@@ -48,7 +48,7 @@ describe.each(clientNames)('%s', name => {
   });
 
   it('calls it with mTLS, and the application learns who calls', async context => {
-    skipWithoutPython(context, name);
+    skipIfMissing(context, name);
     const labels = {
       ...GRPC,
       response_code: '200',
@@ -71,7 +71,7 @@ describe.each(clientNames)('%s', name => {
   });
 
   it('is refused in plaintext where mTLS is required', async context => {
-    skipWithoutPython(context, name);
+    skipIfMissing(context, name);
     client = startClient(name, 'call', [`xds:///${SECRETS}:7000`], bootstrapOf(mesh.controlPort));
     const refusal = /^error (7|PERMISSION_DENIED) MTLS_REQUIRED; /;
     for (const line of await linesOf(client, CALLS)) expect(line).toMatch(refusal);
