@@ -56,7 +56,7 @@ export function skipIfMissing(context: TestContext, client: ClientName): void {
 /** Takes `count` lines or more that a running client prints. */
 export async function linesOf(client: ClientProcess, count: number): Promise<string[]> {
   await expect
-    .poll(() => client.lines.length >= count || !client.isRunning, { timeout: 20_000, interval: 20 })
+    .poll(() => client.lines.length >= count || !client.isRunning, { timeout: 60_000, interval: 20 })
     .toBe(true);
   expect(client.errors).toEqual([]);
   return client.lines.splice(0);

@@ -27,7 +27,10 @@ import {
 import { startServerOfPeers } from './nothing-refused.ts';
 import { certify, createAuthority } from './workload-certificate.ts';
 
-describe.each(clientNames)('%s', name => {
+/** It takes seconds; a machine may be busy. */
+const TEST_MS = 120_000;
+
+describe.each(clientNames)('%s', { timeout: TEST_MS }, name => {
   let store: FixtureStore;
   let server: TestServer;
   let one: Backend;

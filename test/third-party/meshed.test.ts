@@ -32,7 +32,7 @@ beforeAll(async () => {
 }, START_MS);
 afterAll(() => mesh?.stop());
 
-describe.each(clientNames)('%s', name => {
+describe.each(clientNames)('%s', { timeout: START_MS }, name => {
   let client: ClientProcess | null = null;
   afterEach(() => client?.stop());
 
