@@ -63,7 +63,13 @@ export async function startMeshedServices(): Promise<MeshedServices> {
         const samples = parsePrometheusText(await world.metrics(pod));
         return sum(samples, 'istio_requests_total', { reporter: 'destination', ...labels });
       },
-      stop: () => expectNothingRefused(world.controlPlaneAdmin).finally(stop),
+      async stop() {
+        try {
+          await expectNothingRefused(world.controlPlaneAdmin);
+        } finally {
+          await stop();
+        }
+      },
     };
   } catch (error) {
     const logs = readFileSync(world.path('logs', 'control-plane.log'), 'utf8');

@@ -214,8 +214,12 @@ class Rules implements RulesWorld {
     return this.#world.podsOf(deployment);
   }
 
-  stop(): Promise<void> {
-    return expectNothingRefused(this.#world.controlPlaneAdmin).finally(() => this.#end());
+  async stop(): Promise<void> {
+    try {
+      await expectNothingRefused(this.#world.controlPlaneAdmin);
+    } finally {
+      await this.#end();
+    }
   }
 
   async #end(): Promise<void> {
