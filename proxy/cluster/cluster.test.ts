@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { clusterConfig, clusterOf, endpointConfig, endpointsConfig } from './cluster.fixture.ts';
 import { Cluster } from './cluster.ts';
+import type { BackendTlsConfig } from './cluster-config.ts';
 import type { Endpoint } from './endpoint.ts';
 
 describe('Cluster', () => {
@@ -15,6 +16,35 @@ describe('Cluster', () => {
     expect(cluster.endpointsVersion).toBe('2');
     expect(cluster.endpoints[1]).toBe(first);
     expect(first).toMatchObject({ consecutiveFailures: 3, pool: 'pool', weight: 7, priority: 1, zone: 'b' });
+  });
+
+  it('has new endpoints when TLS to the application changes, and only then', () => {
+    const cluster = clusterOf(2);
+    const [plain] = cluster.endpoints;
+    const backendTls = (serverName: string): BackendTlsConfig => ({
+      kind: 'verified',
+      serverName,
+      names: [],
+      authorities: null,
+      clientTls: false,
+    });
+    const removed: Endpoint[] = [];
+    plain.onRemoved = endpoint => removed.push(endpoint);
+    cluster.update(clusterConfig({ backendTls: backendTls('a') }));
+    const [secured] = cluster.endpoints;
+    expect(removed).toEqual([plain]);
+    expect([plain.removed, plain.backendTls, secured.backendTls]).toEqual([true, null, backendTls('a')]);
+    const held = cluster.config.backendTls;
+    cluster.update(clusterConfig({ version: '3', backendTls: backendTls('a') }));
+    expect([cluster.endpoints[0], cluster.config.backendTls === held]).toEqual([secured, true]);
+    cluster.updateEndpoints(endpointsConfig([endpointConfig(0), endpointConfig(7)], '4'));
+    expect(cluster.endpoints.map(endpoint => endpoint.backendTls === held)).toEqual([true, true]);
+    cluster.update(clusterConfig({ version: '5', backendTls: null }));
+    expect([secured.removed, cluster.endpoints[0].backendTls, cluster.endpoints.length]).toEqual([
+      true,
+      null,
+      2,
+    ]);
   });
 
   it('takes the same address with another identity, or without a sidecar, for another endpoint', () => {
