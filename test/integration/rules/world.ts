@@ -50,8 +50,11 @@ export interface RulesWorld {
   readonly seen: Seen[];
   /** By default an application answers 200 with the name of its pod. */
   handler: Handler;
-  /** Applications of deployment `two` serve TLS from now on, HTTP/1.1 and HTTP/2; null: plaintext again. Ends open connections. */
-  secure(options: SecureServerOptions | null): void;
+  /**
+   * Applications of deployment `two` serve TLS from now on, HTTP/1.1 and HTTP/2; null: plaintext again. Open connections
+   * end, unless it is for new ones only.
+   */
+  secure(options: SecureServerOptions | null, which?: 'new connections'): void;
   /** Puts manifests in force, in place of those before, and waits until every caller goes by them. */
   apply(...manifests: string[]): Promise<void>;
   /** What the control plane says is wrong, sentence by sentence. */
@@ -59,6 +62,8 @@ export interface RulesWorld {
   /** What it says that Envoy cannot be told; nothing where there is no Envoy. */
   notExpressed(): Promise<string[]>;
   pods(deployment: string): Pod[];
+  /** What a scrape of the pod's sidecar gives. */
+  metrics(pod: Pod): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -170,9 +175,9 @@ class Rules implements RulesWorld {
     );
   }
 
-  secure(options: SecureServerOptions | null): void {
+  secure(options: SecureServerOptions | null, which?: 'new connections'): void {
     this.#tls = options;
-    for (const socket of this.#sockets) socket.destroy();
+    if (which === undefined) for (const socket of this.#sockets) socket.destroy();
   }
 
   async apply(...manifests: string[]): Promise<void> {
@@ -212,6 +217,10 @@ class Rules implements RulesWorld {
 
   pods(deployment: string): Pod[] {
     return this.#world.podsOf(deployment);
+  }
+
+  metrics(pod: Pod): Promise<string> {
+    return this.#world.metrics(pod);
   }
 
   async stop(): Promise<void> {
