@@ -4,11 +4,18 @@
  *
  *   8080 and 8082 HTTP/1.1, WebSocket echo on /ws, Prometheus on /metrics
  *   8081 HTTP/2 without TLS                    9000 gRPC (echo, and grpc.health.v1)
+ *   8443 HTTP/1.1 and HTTP/2 over TLS, if the environment has TLS_CERTIFICATE and TLS_KEY, PEM
  *   6000, 6001, 3306 TCP that speaks first, then echoes
  */
 
 import { createServer, type IncomingHttpHeaders, type Server } from 'node:http';
-import { createServer as createHttp2Server } from 'node:http2';
+import {
+  createServer as createHttp2Server,
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+} from 'node:http2';
 import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { WebSocketServer } from 'ws';
@@ -135,18 +142,26 @@ export class Application {
   }
 
   http2(): ReturnType<typeof createHttp2Server> {
-    return createHttp2Server((request, response) => {
-      const { method, url: target, headers, rawHeaders } = request;
-      const asked = { method, target, headers, rawHeaders, protocol: 'HTTP/2' };
-      const { status, delayMs, body } = this.answer(asked);
-      // A gRPC call of any service and method is answered with one message, which has the same text as an answer of HTTP.
-      const isGrpc = headers['content-type']?.startsWith('application/grpc') === true;
-      setTimeout(() => {
-        response.writeHead(status, { 'content-type': isGrpc ? 'application/grpc' : 'application/json' });
-        if (isGrpc) response.addTrailers({ 'grpc-status': '0' });
-        response.end(isGrpc ? grpcMessage(body) : body);
-      }, delayMs);
-    });
+    return createHttp2Server((request, response) => this.#answerHttp2(request, response));
+  }
+
+  /** Serves both versions of HTTP; the protocol that it tells is `TLS, ` and the version. */
+  tls(cert: string, key: string): Http2SecureServer {
+    const options = { cert, key, allowHTTP1: true };
+    return createSecureServer(options, (request, response) => this.#answerHttp2(request, response, 'TLS, '));
+  }
+
+  #answerHttp2(request: Http2ServerRequest, response: Http2ServerResponse, over = ''): void {
+    const { method, url: target, headers, rawHeaders, httpVersion } = request;
+    const protocol = `${over}HTTP/${httpVersion === '2.0' ? '2' : httpVersion}`;
+    const { status, delayMs, body } = this.answer({ method, target, headers, rawHeaders, protocol });
+    // A gRPC call of any service and method is answered with one message, which has the same text as an answer of HTTP.
+    const isGrpc = headers['content-type']?.startsWith('application/grpc') === true;
+    setTimeout(() => {
+      response.writeHead(status, { 'content-type': isGrpc ? 'application/grpc' : 'application/json' });
+      if (isGrpc) response.addTrailers({ 'grpc-status': '0' });
+      response.end(isGrpc ? grpcMessage(body) : body);
+    }, delayMs);
   }
 
   grpc(): GrpcServer {
@@ -175,6 +190,8 @@ export function serve(): void {
   const application = new Application(process.env.HOSTNAME ?? '', process.env.VERSION ?? '');
   const http1 = [8080, 8082].map(port => application.http1().listen(port));
   const http2 = application.http2().listen(8081);
+  const { TLS_CERTIFICATE = '', TLS_KEY = '' } = process.env;
+  const tls = TLS_KEY === '' ? null : application.tls(TLS_CERTIFICATE, TLS_KEY).listen(8443);
   const grpc = application.grpc();
   application.listenTcp();
   grpc.bindAsync('0.0.0.0:9000', ServerCredentials.createInsecure(), error => {
@@ -182,6 +199,7 @@ export function serve(): void {
   });
   process.on('SIGTERM', () => {
     http2.close();
+    tls?.close();
     const ended = [
       ...http1.map(server => new Promise(resolve => server.close(resolve))),
       new Promise<void>(resolve => grpc.tryShutdown(() => resolve())),

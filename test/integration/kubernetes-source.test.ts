@@ -9,9 +9,10 @@ import { Reflector } from '../../control-plane/sources/kubernetes/reflector.ts';
 import { TrustBundlePublisher } from '../../control-plane/sources/kubernetes/trust-bundle.ts';
 import { Backoff } from '../../runtime/backoff.ts';
 import { systemClock } from '../../runtime/clock.ts';
-import { ApiClient } from '../../runtime/kubernetes/api-client.ts';
+import { ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
 import { findCredentials } from '../../runtime/kubernetes/credentials.ts';
 import { createLogger } from '../../runtime/log.ts';
+import { createServerAuthority } from './server-authority.ts';
 
 const { KUBECONFIG = '' } = process.env;
 if (KUBECONFIG === '') console.log('skipped: kubernetes-source needs a cluster; set KUBECONFIG');
@@ -63,7 +64,10 @@ function service(name: string): object {
 
 const begin = (options: { absentMs?: number } = {}): RecordStore => beginBoth(options).store;
 
-function beginBoth(options: { absentMs?: number } = {}): { store: RecordStore; source: KubernetesSource } {
+function beginBoth(options: { absentMs?: number; api?: Pick<ApiClient, 'get' | 'watch'> } = {}): {
+  store: RecordStore;
+  source: KubernetesSource;
+} {
   const store = new RecordStore({
     trustDomain: 'td',
     clusterDomain: 'cluster.local',
@@ -221,6 +225,90 @@ onCluster('of two replicas, whenever they began, each reads what the other has r
   for (const { source } of [early, late])
     await expect.poll(() => source.hasRead(change), { timeout: 10_000 }).toBe(true);
   expect(early.source.hasRead({ Service: `${metadata.resourceVersion}0` })).toBe(false);
+});
+
+onCluster('of ConfigMaps those alone are read that policies refer to', async context => {
+  const path = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/backendtlspolicies`;
+  const known = await api.get(path).then(
+    () => true,
+    () => false,
+  );
+  context.skip(!known, 'the cluster has no CRD of BackendTLSPolicy');
+  const { pem } = createServerAuthority();
+  await api.create(`${namespaced}/services`, service('tls'));
+  for (const [name, data] of [
+    ['authority', { 'ca.crt': pem }],
+    ['other', { 'ca.crt': pem }],
+  ] as const)
+    await api.create(`${namespaced}/configmaps`, { metadata: { name }, data });
+  const refs = (...names: string[]) => ({
+    caCertificateRefs: names.map(name => ({ group: '', kind: 'ConfigMap', name })),
+  });
+  const policy = {
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'BackendTLSPolicy',
+    metadata: { name: 'p' },
+    spec: {
+      targetRefs: [{ group: '', kind: 'Service', name: 'tls' }],
+      validation: { hostname: 'tls.test', ...refs('authority') },
+    },
+  };
+  await api.create(path, policy);
+  const asked = new Set<string>();
+  let forbidden = true;
+  const ask = (url: string): void => {
+    if (!url.includes('/configmaps?')) return;
+    asked.add(`${url.split('?')[0]} ${new URLSearchParams(url.split('?')[1]).get('fieldSelector')}`);
+    if (forbidden) throw new ApiError('GET', url, 403, 'not yours');
+  };
+  const { store, source } = beginBoth({
+    api: {
+      async get<T>(url: string, signal?: AbortSignal) {
+        ask(url);
+        return api.get<T>(url, signal);
+      },
+      watch(url, signal) {
+        ask(url);
+        return api.watch(url, signal);
+      },
+    },
+  });
+  const policyIn = (mesh: Mesh) => mesh.policies.get(`BackendTLSPolicy/${namespace}/p`);
+  // The mesh does not wait for what may never come.
+  const refused = await until(store, mesh => policyIn(mesh) !== undefined);
+  expect(policyIn(refused)?.targets[0]?.message).toContain('403 not yours');
+  forbidden = false;
+  const accepted = (mesh: Mesh) => policyIn(mesh)?.targets[0]?.reason === 'Accepted';
+  await until(store, accepted);
+  const selected = (name: string) => `${namespaced}/configmaps metadata.name=${name}`;
+  expect([...asked].filter(url => url.includes(namespace))).toEqual([selected('authority')]);
+  expect(Object.keys(source.changes())).toContain(`ConfigMap/${namespace}/authority`);
+
+  // Never is a policy in force before what it refers to is known.
+  const without: unknown[] = [];
+  store.subscribe(mesh => {
+    if (!accepted(mesh)) without.push(policyIn(mesh));
+  });
+  await api.patch(`${path}/p`, 'application/merge-patch+json', {
+    spec: { ...policy.spec, validation: { hostname: 'other.test', ...refs('other') } },
+  });
+  const authorities = (mesh: Mesh) => {
+    const tls = mesh.services.get(`${namespace}/tls`)?.ports[0].backendTls;
+    return tls?.kind === 'verified' ? `${tls.hostname} ${tls.authorities}` : '';
+  };
+  await until(store, mesh => authorities(mesh) === `other.test ${pem}`);
+  expect(without).toEqual([]);
+  expect(Object.keys(source.changes())).not.toContain(`ConfigMap/${namespace}/authority`);
+  const more = createServerAuthority().pem;
+  await api.patch(`${namespaced}/configmaps/other`, 'application/merge-patch+json', {
+    data: { 'ca.crt': `${pem}${more}` },
+  });
+  await until(store, mesh => authorities(mesh) === `other.test ${pem}${more}`);
+  await api.delete(`${path}/p`);
+  await until(store, mesh => mesh.services.get(`${namespace}/tls`)?.ports[0].backendTls === null);
+  expect(Object.keys(source.changes()).filter(kind => kind.startsWith(`ConfigMap/${namespace}/`))).toEqual(
+    [],
+  );
 });
 
 /** Follows a collection. */

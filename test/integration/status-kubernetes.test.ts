@@ -19,6 +19,7 @@ import { type Clock, ManualClock, systemClock } from '../../runtime/clock.ts';
 import { ApiClient, ApiError } from '../../runtime/kubernetes/api-client.ts';
 import { findCredentials } from '../../runtime/kubernetes/credentials.ts';
 import { createLogger } from '../../runtime/log.ts';
+import { createServerAuthority } from './server-authority.ts';
 
 const { KUBECONFIG = '' } = process.env;
 if (KUBECONFIG === '') console.log('skipped: status-kubernetes needs a cluster; set KUBECONFIG');
@@ -30,6 +31,8 @@ const namespace = `tulle-status-${randomBytes(3).toString('hex')}`;
 const controllerName = `${namespace}.tulle.dev/control-plane`;
 const routes = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/httproutes`;
 const policies = `/apis/gateway.networking.x-k8s.io/v1alpha1/namespaces/${namespace}/xbackendtrafficpolicies`;
+const tlsPolicies = `/apis/gateway.networking.k8s.io/v1/namespaces/${namespace}/backendtlspolicies`;
+const configMaps = `/api/v1/namespaces/${namespace}/configmaps`;
 const services = `/api/v1/namespaces/${namespace}/services`;
 const leases = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
 const meshes = '/apis/gateway.networking.x-k8s.io/v1alpha1/xmeshes';
@@ -429,6 +432,70 @@ onCluster('policies say at each Service what has become of them', async context 
   await expect.poll(affected, wait).toEqual([seen]);
   expect(writes.filter(path => path.endsWith('/web/status'))).toHaveLength(3);
   expect(writes).toHaveLength(6);
+});
+
+onCluster('a BackendTLSPolicy follows its ConfigMap, and says what has become of it', async context => {
+  context.skip(!(await served(tlsPolicies)), 'the cluster has no CRD of BackendTLSPolicy');
+  const store = await follow();
+  const { writes, lists } = write(store, { recheckMs: 200 });
+  const policy = (name: string, sectionName?: string): object => ({
+    apiVersion: 'gateway.networking.k8s.io/v1',
+    kind: 'BackendTLSPolicy',
+    metadata: { name },
+    spec: {
+      targetRefs: [{ ...parent('web'), ...(sectionName === undefined ? {} : { sectionName }) }],
+      validation: {
+        hostname: 'web.test',
+        caCertificateRefs: [{ group: '', kind: 'ConfigMap', name: 'authority' }],
+      },
+    },
+  });
+  const outcome = async (name: string): Promise<string[]> =>
+    (
+      (await api.get<{ status?: { ancestors?: AncestorStatus[] } }>(`${tlsPolicies}/${name}`)).status
+        ?.ancestors ?? []
+    )
+      .filter(entry => entry.controllerName === controllerName)
+      .flatMap(({ ancestorRef, conditions = [] }) =>
+        conditions.map(({ type, status, reason, observedGeneration }) =>
+          [
+            ancestorRef.name,
+            ancestorRef.sectionName ?? '',
+            `${type}=${status}/${reason}@${observedGeneration}`,
+          ].join(' '),
+        ),
+      );
+  const tls = () => store.current?.services.get(`${namespace}/web`)?.ports[0].backendTls;
+  const { pem } = createServerAuthority();
+  await api.create(tlsPolicies, policy('a'));
+  const missing = [
+    'web  Accepted=False/NoValidCACertificate@1',
+    'web  ResolvedRefs=False/InvalidCACertificateRef@1',
+  ];
+  await expect.poll(() => outcome('a'), wait).toEqual(missing);
+  expect(tls()).toEqual({ kind: 'refused' });
+  await api.create(configMaps, { metadata: { name: 'authority' }, data: { 'ca.crt': pem } });
+  const found = ['web  Accepted=True/Accepted@1', 'web  ResolvedRefs=True/ResolvedRefs@1'];
+  await expect.poll(() => outcome('a'), wait).toEqual(found);
+  expect(tls()).toMatchObject({ kind: 'verified', authorities: pem });
+  // The first by name as well, as both may be of the same second. One for the port goes before both.
+  await api.create(tlsPolicies, policy('b'));
+  await expect
+    .poll(() => outcome('b'), wait)
+    .toEqual(['web  Accepted=False/Conflicted@1', 'web  ResolvedRefs=True/ResolvedRefs@1']);
+  await api.create(tlsPolicies, policy('c', 'http'));
+  const atPort = found.map(line => line.replace('web ', 'web http'));
+  await expect.poll(() => outcome('c'), wait).toEqual(atPort);
+  const looked = lists();
+  await expect.poll(lists, wait).toBeGreaterThan(looked + 3);
+  expect(writes.filter(path => path.endsWith('/a/status'))).toHaveLength(2);
+  await api.delete(`${tlsPolicies}/a`);
+  await expect.poll(() => outcome('b'), wait).toEqual(found);
+  await api.delete(`${configMaps}/authority`);
+  await expect.poll(() => outcome('b'), wait).toEqual(missing);
+  expect(tls()).toEqual({ kind: 'refused' });
+  for (const name of ['b', 'c']) await api.delete(`${tlsPolicies}/${name}`);
+  await until(store, () => tls() === null);
 });
 
 /** A replica of the control plane as far as it writes status, by the Lease `lease`; `writers` notes who wrote a status. */

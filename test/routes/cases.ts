@@ -1,3 +1,4 @@
+import { backendTls } from './cases/backend-tls.ts';
 import { backends } from './cases/backends.ts';
 import { edited } from './cases/edits.ts';
 import { limits } from './cases/limits.ts';
@@ -13,6 +14,7 @@ export const cases: readonly RouteCase[] = [
   ...redirects,
   ...edited,
   ...backends,
+  ...backendTls,
   ...scope,
   ...services,
   ...limits,

@@ -19,7 +19,7 @@ import { Application } from '../apps/server.ts';
 import type { KubernetesObject } from '../cluster/harness/kubectl.ts';
 import { cases } from './cases.ts';
 import { judge, requestOf, statusesOf, written } from './judge.ts';
-import { applicationPorts, CLIENT, namespaces, objectsOf, workloads } from './manifests.ts';
+import { applicationPorts, CLIENT, certificate, namespaces, objectsOf, workloads } from './manifests.ts';
 import { CONSUMER, NS, type RouteCase, type Step, type Version } from './route-case.ts';
 
 /** Applications listen beside their sidecar's port, on the same address. */
@@ -84,6 +84,8 @@ beforeAll(async () => {
     await listen(application.http1(), addressOf(version), applicationPorts.http + OFFSET);
     await listen(application.http1(), addressOf(version), applicationPorts.other + OFFSET);
     await listen(application.http2(), addressOf(version), applicationPorts.http2 + OFFSET);
+    const { cert, key } = certificate;
+    await listen(application.tls(cert, key), addressOf(version), applicationPorts.tls + OFFSET);
   }
   const late = manifests(cases.flatMap(({ late }) => late?.(addressOf) ?? []));
   writeFileSync(join(directory, 'late.yaml'), late);

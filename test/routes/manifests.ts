@@ -1,5 +1,6 @@
 /** The objects of all cases, the same for a folder and for a cluster. */
 import type { KubernetesObject } from '../cluster/harness/kubectl.ts';
+import { createServerAuthority } from '../integration/server-authority.ts';
 import { CONSUMER, NS, type RouteCase, type ServicePortSpec, type Version } from './route-case.ts';
 
 const enabled = { 'tulle.dev/inject': 'enabled' };
@@ -9,8 +10,13 @@ export const namespaces: readonly KubernetesObject[] = [NS, CONSUMER].map(name =
   metadata: { name, annotations: enabled },
 }));
 
-/** HTTP/1.1, HTTP/2 and gRPC, HTTP/1.1 (test/apps/server.ts). */
-export const applicationPorts = { http: 8080, http2: 8081, other: 8082 } as const;
+/** HTTP/1.1, HTTP/2 and gRPC, HTTP/1.1, all of them over TLS (test/apps/server.ts). */
+export const applicationPorts = { http: 8080, http2: 8081, other: 8082, tls: 8443 } as const;
+
+/** Who has issued {@link certificate}. */
+export const authority = createServerAuthority();
+/** What both versions serve TLS with. */
+export const certificate = authority.issue(['app.test', 'uri:spiffe://app.test/server']);
 
 const http = { name: 'http', port: 80, targetPort: applicationPorts.http };
 const grpc = { name: 'grpc', port: 7070, targetPort: applicationPorts.http2 };
@@ -48,7 +54,11 @@ export function workloads(image: string): KubernetesObject[] {
       {
         image,
         args: ['server'],
-        env: [{ name: 'VERSION', value: version }],
+        env: [
+          { name: 'VERSION', value: version },
+          { name: 'TLS_CERTIFICATE', value: certificate.cert },
+          { name: 'TLS_KEY', value: certificate.key },
+        ],
         // One name for different numbers.
         ports: [
           { name: 'own', containerPort: version === 'v1' ? applicationPorts.http : applicationPorts.other },
@@ -81,6 +91,12 @@ export function objectsOf(cases: readonly RouteCase[]): KubernetesObject[] {
     ...(['v1', 'v2'] as const).map(name =>
       service(name, [http, grpc], { selector: { tier: 'echo', version: name } }),
     ),
+    {
+      apiVersion: 'v1',
+      kind: 'ConfigMap',
+      metadata: { name: 'authority', namespace: NS },
+      data: { 'ca.crt': authority.pem },
+    } as KubernetesObject,
     ...cases.flatMap(({ name, ports = [http], service: spec = {}, objects = [] }) => [
       service(name, ports, spec),
       ...objects,

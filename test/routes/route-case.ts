@@ -69,6 +69,8 @@ export interface Expected {
     readonly host?: string;
     /** Identity that the client's sidecar has proved. */
     readonly caller?: string;
+    /** `HTTP/1.1` or `HTTP/2`, after `TLS, ` if it came over the application's own. */
+    readonly protocol?: string;
     readonly fields?: Readonly<Record<string, string | null>>;
   };
   /** Fields of the answer, in the same way. */
