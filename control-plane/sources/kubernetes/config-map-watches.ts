@@ -25,12 +25,15 @@ export class ConfigMapWatches {
   readonly #options: ConfigMapWatchesOptions;
   /** By ConfigMap. */
   readonly #watches = new Map<Key, { readonly reflector: Reflector; readonly policies: Set<Key> }>();
-  /** ConfigMaps that a policy refers to. */
-  readonly #wanted = new Map<Key, readonly Key[]>();
+  /** ConfigMaps that are followed for a policy, in the version that is written or in one that waits. */
+  readonly #wanted = new Map<Key, Set<Key>>();
   /** ConfigMaps of which nothing is known yet. */
   readonly #unread = new Set<Key>();
-  /** Policies that wait for these, and how each is written: none is in force before what it refers to is known. */
-  readonly #held = new Map<Key, () => void>();
+  /**
+   * Policies that wait for these, and how each is written: none is in force before what it refers to is known. Until then
+   * the version before has what it refers to.
+   */
+  readonly #held = new Map<Key, { readonly needs: readonly Key[]; readonly write: () => void }>();
   readonly #running = new Set<Promise<void>>();
   #policiesListed = false;
   #synced = false;
@@ -52,8 +55,10 @@ export class ConfigMapWatches {
       ): void => {
         const write = (): void => writer.put(kind, id, record, problems, location);
         if (kind !== 'BackendTLSPolicy') return write();
-        this.#want(id, record as TlsPolicyRecord);
-        this.#held.set(id, write);
+        const { namespace, authorities } = record as TlsPolicyRecord;
+        const needs = authorities.map(name => key(namespace, name));
+        this.#follow(id, needs);
+        this.#held.set(id, { needs, write });
         this.#release();
       },
       reject: (kind, id, problems, location) => writer.reject(kind, id, problems, location),
@@ -61,7 +66,7 @@ export class ConfigMapWatches {
         writer.remove(kind, id);
         if (kind !== 'BackendTLSPolicy') return;
         this.#held.delete(id);
-        this.#want(id, null);
+        this.#keep(id, []);
       },
       report: (subject, problems) => writer.report(subject, problems),
       synced: kind => {
@@ -84,16 +89,28 @@ export class ConfigMapWatches {
     await Promise.all(this.#running);
   }
 
-  #want(policy: Key, record: TlsPolicyRecord | null): void {
-    const before = this.#wanted.get(policy) ?? [];
-    const after = (record?.authorities ?? []).map(name => key(record?.namespace ?? '', name));
-    if (after.length === 0) this.#wanted.delete(policy);
-    else this.#wanted.set(policy, after);
-    for (const id of after) this.#follow(id).add(policy);
-    for (const id of before) if (!after.includes(id)) this.#leave(id, policy);
+  #follow(policy: Key, ids: readonly Key[]): void {
+    const wanted = this.#wanted.get(policy) ?? new Set();
+    for (const id of ids) {
+      wanted.add(id);
+      this.#watchOf(id).add(policy);
+    }
+    this.#wanted.set(policy, wanted);
   }
 
-  #follow(id: Key): Set<Key> {
+  /** No others than these are followed for the policy any more. */
+  #keep(policy: Key, ids: readonly Key[]): void {
+    const wanted = this.#wanted.get(policy) ?? new Set();
+    for (const id of wanted) {
+      if (ids.includes(id)) continue;
+      wanted.delete(id);
+      this.#leave(id, policy);
+    }
+    if (wanted.size === 0) this.#wanted.delete(policy);
+  }
+
+  /** The policies for which the ConfigMap is followed. */
+  #watchOf(id: Key): Set<Key> {
     const known = this.#watches.get(id);
     if (known !== undefined) return known.policies;
     const reflector = this.#reflect(id);
@@ -164,10 +181,11 @@ export class ConfigMapWatches {
   }
 
   #release(): void {
-    for (const [policy, write] of this.#held) {
-      if (this.#wanted.get(policy)?.some(id => this.#unread.has(id)) === true) continue;
+    for (const [policy, { needs, write }] of this.#held) {
+      if (needs.some(id => this.#unread.has(id))) continue;
       this.#held.delete(policy);
       write();
+      this.#keep(policy, needs);
     }
     // The mesh begins when everything is known that its policies refer to.
     if (this.#synced || !this.#policiesListed || this.#unread.size > 0) return;
