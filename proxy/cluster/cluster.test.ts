@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { admitRequest, releaseRequest } from '../resilience/request-limit.ts';
 import { clusterConfig, clusterOf, endpointConfig, endpointsConfig } from './cluster.fixture.ts';
 import { Cluster } from './cluster.ts';
 import type { BackendTlsConfig } from './cluster-config.ts';
@@ -83,10 +84,26 @@ describe('Cluster', () => {
     }
   });
 
-  it('picks nothing after its removal', () => {
+  it('picks nothing when it has retired', () => {
     const cluster = clusterOf(3);
     const endpoints = [...cluster.endpoints];
-    cluster.remove();
+    cluster.retire();
+    expect(endpoints.every(endpoint => endpoint.removed)).toBe(true);
+    expect(cluster.pick([], Math.random, 0)).toBeNull();
+  });
+
+  it('picks for the requests and connections that it has when it retires, until they are over', () => {
+    const cluster = clusterOf(2);
+    const endpoints = [...cluster.endpoints];
+    admitRequest(cluster, 0);
+    cluster.connecting = 1;
+    cluster.retire();
+    expect(cluster.pick([], Math.random, 0)).not.toBeNull();
+    releaseRequest(cluster);
+    expect(cluster.pick([], Math.random, 0)).not.toBeNull();
+    expect(endpoints.some(endpoint => endpoint.removed)).toBe(false);
+    cluster.connecting = 0;
+    cluster.released();
     expect(endpoints.every(endpoint => endpoint.removed)).toBe(true);
     expect(cluster.pick([], Math.random, 0)).toBeNull();
   });

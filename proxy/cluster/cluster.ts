@@ -22,6 +22,8 @@ export class Cluster {
   endpoints: readonly Endpoint[];
   /** Requests in flight; taken and given back by `admitRequest` and `releaseRequest`. */
   activeRequests: number;
+  /** Connections that carry bytes and look for an endpoint; taken and given back by `Splice`. */
+  connecting: number;
   /** Retries in flight, waiting ones as well; taken and given back by `takeRetry` and `returnRetry`. */
   activeRetries: number;
   /** What counts retries by time; null where no policy asks for it. */
@@ -30,6 +32,7 @@ export class Cluster {
   ejected: number;
   /** Counters of the Service, shared by its clusters. */
   readonly counters: ServiceCounters;
+  #retired: boolean;
   #picker: Picker;
   #view: EndpointView | null;
   #stale: boolean;
@@ -42,10 +45,12 @@ export class Cluster {
     this.endpointsVersion = '';
     this.endpoints = [];
     this.activeRequests = 0;
+    this.connecting = 0;
     this.activeRetries = 0;
     this.retryRate = retryRate(config);
     this.ejected = 0;
     this.counters = counters;
+    this.#retired = false;
     this.#picker = createPicker(config.balancing);
     this.#view = null;
     this.#stale = true;
@@ -95,8 +100,18 @@ export class Cluster {
     }
   }
 
-  /** The cluster is no longer subscribed to: its endpoints are told, and nothing can be picked. */
-  remove(): void {
+  /**
+   * Nothing refers to the cluster any more. What it has begun may still need an endpoint; when that is over, the endpoints
+   * are told, and nothing can be picked.
+   */
+  retire(): void {
+    this.#retired = true;
+    this.released();
+  }
+
+  /** To be called when {@link activeRequests} or {@link connecting} has been given back. */
+  released(): void {
+    if (!this.#retired || this.activeRequests > 0 || this.connecting > 0) return;
     this.updateEndpoints({ name: this.name, version: '', endpoints: [] });
   }
 

@@ -74,7 +74,7 @@ export class PassthroughClusters {
   #forgetOldest(): void {
     for (const [key, cluster] of this.#clusters) {
       this.#clusters.delete(key);
-      cluster.remove();
+      cluster.retire();
       return;
     }
   }

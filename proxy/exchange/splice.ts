@@ -68,6 +68,8 @@ export class Splice implements DialOwner {
   #server: SocketTransport | null = null;
   #dial: Dial | null = null;
   #tried: Endpoint[] = NONE;
+  /** The cluster in which an endpoint is looked for. */
+  #seeking: Cluster | null = null;
   #stopWaiting: () => void = () => {};
   #series: EdgeSeries | null = null;
   #state: 'connecting' | 'open' | 'done' = 'connecting';
@@ -91,6 +93,8 @@ export class Splice implements DialOwner {
 
   /** Begins to connect. The client is read from when there is a connection. */
   start(): void {
+    this.#seeking = this.cluster;
+    if (this.#seeking !== null) this.#seeking.connecting++;
     this.#client.pause();
     this.#try();
   }
@@ -146,6 +150,7 @@ export class Splice implements DialOwner {
     this.#server = transport;
     this.#expiresAt = dial.expiresAt;
     this.#state = 'open';
+    this.#connected();
     this.#countOpened();
     transport.user = {
       receive: bytes => this.#fromServer(bytes),
@@ -271,9 +276,19 @@ export class Splice implements DialOwner {
     connections.releaseTcp(this.cluster);
   }
 
+  /** An endpoint is no longer looked for. */
+  #connected(): void {
+    const cluster = this.#seeking;
+    this.#seeking = null;
+    if (cluster === null) return;
+    cluster.connecting--;
+    cluster.released();
+  }
+
   #finish(failure: FailureCode | '', flags: string): void {
     this.flags = flags;
     const open = this.#state === 'open';
+    this.#connected();
     const dialling = this.#dial !== null;
     this.#state = 'done';
     this.#dial?.cancel();

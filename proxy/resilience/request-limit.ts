@@ -12,4 +12,5 @@ export function admitRequest(cluster: Cluster, now: number): boolean {
 /** Gives the place back; once for every admitted request. */
 export function releaseRequest(cluster: Cluster): void {
   cluster.activeRequests--;
+  cluster.released();
 }

@@ -70,7 +70,7 @@ export class ClusterTable {
     const cluster = this.#live.get(name);
     if (cluster === undefined) return;
     this.#live.delete(name);
-    cluster.remove();
+    cluster.retire();
   }
 
   #join(name: string): boolean {
