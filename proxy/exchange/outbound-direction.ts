@@ -87,11 +87,15 @@ export class OutboundDirection implements Direction {
 
   #resolved(exchange: Exchange, resolution: Resolution, host: string, port: number): void {
     if (exchange.state === 'done') return;
+    const { connection } = exchange.stream;
     switch (resolution.kind) {
       case 'found':
         return this.#route(exchange, resolution.destination);
       case 'absent':
         if (this.#options.isOwn(host, port)) return exchange.fail('LOOP');
+        // It was there when the connection was opened: a Service that is gone, or has another address. Whoever kept the
+        // connection is to look for the name again.
+        if ((connection.context as OutboundContext).destination !== '') connection.drain();
         return exchange.forward(this.#options.passthrough.get(host, port), null, null);
       case 'unavailable':
         return exchange.fail('CONFIG_UNAVAILABLE');

@@ -162,6 +162,11 @@ export class TestDestinations implements Destinations {
     this.#known.set(name, { kind: 'found', destination });
   }
 
+  /** The mesh does not know it any more. */
+  forget(host: string, port: number): void {
+    this.#known.set(outboundListener(host, port), { kind: 'absent' });
+  }
+
   lookup(name: string): Resolution | null {
     return this.held === null ? (this.#known.get(name) ?? null) : null;
   }
