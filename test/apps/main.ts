@@ -1,6 +1,6 @@
 /**
  * What the pods of cluster tests run: `main.ts server`, `main.ts idle`, `main.ts call JSON`, `main.ts first URL`,
- * `main.ts relay`. Each role loads only its own code, so that `first` really is first.
+ * `main.ts relay`, `main.ts follow JSON`, `main.ts load RATE`. Each role loads only its own code, so that `first` really is first.
  */
 
 const [, , role, argument = ''] = process.argv;
@@ -21,9 +21,15 @@ switch (role) {
   case 'relay':
     (await import('./relay.ts')).main();
     break;
+  case 'follow':
+    await (await import('./follow.ts')).main(argument);
+    break;
+  case 'load':
+    (await import('./load.ts')).main(argument);
+    break;
   default:
     process.stderr.write(
-      `usage: main.ts server | idle | call JSON | first URL | relay, not ${JSON.stringify(role)}\n`,
+      `usage: main.ts server | idle | call JSON | first URL | relay | follow JSON | load RATE, not ${JSON.stringify(role)}\n`,
     );
     process.exitCode = 2;
 }

@@ -12,6 +12,21 @@ export interface Relay {
 
 /** `pod`: name of a pod whose container runs the role `relay`. */
 export async function relayIn(namespace: string, pod: string): Promise<Relay> {
+  const { url, close } = await forwardTo(namespace, pod);
+  return {
+    async send(requests) {
+      const answer = await fetch(url, { method: 'POST', body: JSON.stringify(requests) });
+      return (await answer.json()) as RawOutcome[];
+    },
+    close,
+  };
+}
+
+/** A way to what listens on the relay's port of a pod, past its sidecar. */
+export async function forwardTo(
+  namespace: string,
+  pod: string,
+): Promise<{ readonly url: string; close(): void }> {
   const child = spawn('kubectl', ['port-forward', '-n', namespace, `pod/${pod}`, `:${RELAY_PORT}`], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -23,14 +38,5 @@ export async function relayIn(namespace: string, pod: string): Promise<Relay> {
   const [line] = (await Promise.race([once(lines, 'line'), ended])) as [string];
   const port = /127\.0\.0\.1:(\d+)/.exec(line)?.[1];
   if (port === undefined) throw new Error(`kubectl port-forward says ${line}`);
-  return {
-    async send(requests) {
-      const answer = await fetch(`http://127.0.0.1:${port}/`, {
-        method: 'POST',
-        body: JSON.stringify(requests),
-      });
-      return (await answer.json()) as RawOutcome[];
-    },
-    close: () => void child.kill(),
-  };
+  return { url: `http://127.0.0.1:${port}/`, close: () => void child.kill() };
 }
