@@ -7,6 +7,7 @@ import {
   key,
   type Route,
   type Service,
+  type ServicePort,
 } from './model.ts';
 import { precedes } from './precedes.ts';
 
@@ -21,14 +22,12 @@ export interface ReferenceFault {
 }
 
 /** Ports of a Service that a parent reference stands for. */
-function attachedPorts(parent: Parent, service: Service): number[] {
-  return service.ports
-    .filter(
-      port =>
-        (parent.port === 0 || parent.port === port.port) &&
-        (parent.sectionName === '' || parent.sectionName === port.name),
-    )
-    .map(port => port.port);
+export function attachedPorts(parent: Parent, service: Service): ServicePort[] {
+  return service.ports.filter(
+    port =>
+      (parent.port === 0 || parent.port === port.port) &&
+      (parent.sectionName === '' || parent.sectionName === port.name),
+  );
 }
 
 export function parentFault(parent: Parent, services: Services): ReferenceFault | null {
@@ -76,7 +75,7 @@ function attachedTo(
           parent =>
             parent.namespace === service.namespace &&
             parent.name === service.name &&
-            attachedPorts(parent, service).includes(port),
+            attachedPorts(parent, service).some(attached => attached.port === port),
         ),
     )
     .sort((a, b) => (precedes(a, b) ? -1 : 1));
@@ -108,7 +107,7 @@ export function conflicts(
   const ports = attachedPorts(parent, service);
   const taken: string[] = [];
   const notes: string[] = [];
-  for (const port of ports) {
+  for (const { port } of ports) {
     const at = `spec.parentRefs names port ${port} of Service ${parent.namespace}/${parent.name}, to which`;
     const owner = ownerOf(service, port, route.namespace, others);
     if (owner === undefined || owner === route) continue;

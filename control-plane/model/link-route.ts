@@ -1,6 +1,7 @@
 /** What a route becomes when it meets the Services it names and the other routes on them. */
 import { conflicts, parentFault, type ReferenceFault, type Services } from './attachment.ts';
 import { type Backend, key, type Route, type RouteAction, type RouteFault } from './model.ts';
+import { opaqueBackend, opaqueParent } from './opaque-ports.ts';
 import { affinityFaults } from './session-affinity.ts';
 
 export interface LinkedRoute {
@@ -16,6 +17,7 @@ function backendFault(
   namespace: string,
   name: string,
   port: number,
+  isHttp: boolean,
 ): ReferenceFault | null {
   const service = services(key(namespace, name));
   if (service === undefined)
@@ -28,7 +30,8 @@ function backendFault(
       reason: 'InvalidKind',
       message: `refers to Service ${namespace}/${name} of type ExternalName; use a Service with endpoints`,
     };
-  if (service.ports.some(other => other.port === port)) return null;
+  const found = service.ports.find(other => other.port === port);
+  if (found !== undefined) return isHttp ? opaqueBackend(service, found) : null;
   const declared = service.ports.map(other => other.port).join(', ');
   return {
     reason: 'BackendNotFound',
@@ -36,16 +39,17 @@ function backendFault(
   };
 }
 
-/** Resolves a backend; an unusable one keeps its weight and is answered with 500. */
+/** Resolves a backend; an unusable one keeps its weight and is answered with 500. `isHttp`: it is sent HTTP. */
 export function resolve(
   backend: Backend,
   services: Services,
   path: string,
+  isHttp: boolean,
   faults: ReferenceFault[],
 ): Backend {
   if (backend.service === null) return backend;
   const { namespace, name, port } = backend.service;
-  const fault = backendFault(services, namespace, name, port);
+  const fault = backendFault(services, namespace, name, port, isHttp);
   if (fault === null) return { ...backend, policy: services(key(namespace, name))?.policy ?? null };
   faults.push({ reason: fault.reason, message: `${path} ${fault.message}` });
   return { ...backend, service: null, problem: fault.message };
@@ -55,17 +59,18 @@ function resolveAction(
   action: RouteAction,
   services: Services,
   path: string,
+  isHttp: boolean,
   faults: ReferenceFault[],
 ): RouteAction {
   if (action.kind === 'redirect') return action;
   return {
     ...action,
     backends: action.backends.map((backend, index) =>
-      resolve(backend, services, `${path}.backendRefs[${index}]`, faults),
+      resolve(backend, services, `${path}.backendRefs[${index}]`, isHttp, faults),
     ),
     mirrors: action.mirrors.map(mirror => ({
       ...mirror,
-      backend: resolve(mirror.backend, services, `${path}.filters RequestMirror backendRef`, faults),
+      backend: resolve(mirror.backend, services, `${path}.filters RequestMirror backendRef`, isHttp, faults),
     })),
   };
 }
@@ -78,8 +83,9 @@ export function linkRoute(
   services: Services,
 ): LinkedRoute {
   const faults: RouteFault[] = [];
+  const isHttp = route.kind === 'HTTPRoute' || route.kind === 'GRPCRoute';
   route.parents.forEach((parent, index) => {
-    const fault = parentFault(parent, services);
+    const fault = parentFault(parent, services) ?? (isHttp ? opaqueParent(parent, services) : null);
     if (fault !== null)
       faults.push({ ...fault, rule: null, parent: index, message: `spec.parentRefs ${fault.message}` });
   });
@@ -89,7 +95,7 @@ export function linkRoute(
   });
   const rules = route.rules.map((rule, index) => {
     const found: ReferenceFault[] = [];
-    const action = resolveAction(rule.action, services, `spec.rules[${index}]`, found);
+    const action = resolveAction(rule.action, services, `spec.rules[${index}]`, isHttp, found);
     for (const fault of found) faults.push({ ...fault, rule: index, parent: null });
     return { ...rule, action };
   });

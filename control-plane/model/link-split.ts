@@ -66,7 +66,7 @@ export function linkSplit(
       const service = { namespace, name: backend.service, port };
       const unresolved = backendOf(service, backend.weight);
       const found: ReferenceFault[] = [];
-      const resolved = resolve(unresolved, services, `spec.backends[${index}].service`, found);
+      const resolved = resolve(unresolved, services, `spec.backends[${index}].service`, false, found);
       for (const { message } of found) problems.add(message);
       return resolved;
     });

@@ -250,6 +250,7 @@ export type FaultReason =
   | 'UnsupportedValue'
   | 'BackendNotFound'
   | 'InvalidKind'
+  | 'UnsupportedProtocol'
   | 'NoMatchingParent'
   | 'Conflicted'
   | 'ParentNotFound'

@@ -18,7 +18,6 @@ const without = {
   ],
   'not asked for in a mesh (GEP-1294)': ['ReferenceGrant'],
   'not carried': ['UDPRoute'],
-  'not at this time': ['TCPRoute', 'TLSRoute'],
 };
 
 /** Names in pkg/features of v1.6.1. */

@@ -54,6 +54,8 @@ export const supportedFeatures = [
   'MeshHTTPRouteRedirectPort',
   'MeshHTTPRouteRewritePath',
   'MeshHTTPRouteSchemeRedirect',
+  'TCPRoute',
+  'TLSRoute',
 ] as const;
 
 interface MeshObject {

@@ -18,6 +18,11 @@ kind: Service
 metadata: {name: sticky, namespace: shop}
 spec: {clusterIP: 10.0.0.3, sessionAffinity: ClientIP, ports: [{port: 80}]}
 ---
+apiVersion: v1
+kind: Service
+metadata: {name: bytes, namespace: shop}
+spec: {clusterIP: 10.0.0.4, ports: [{port: 443, name: https}, {port: 80, name: http}, {port: 6379}]}
+---
 apiVersion: gateway.networking.k8s.io/v1
 kind: GRPCRoute
 metadata: {name: calls, namespace: grpc}
@@ -50,6 +55,8 @@ spec: {parentRefs: [${parents}], rules: ${rules}${more}}`,
 }
 
 const ref = (more: object = {}): object => ({ group: '', kind: 'Service', name: 'web', ...more });
+const bytes =
+  'port 443 (https) of Service shop/bytes, which carries bytes that are no HTTP by its appProtocol, its name, its number or an annotation; if it speaks HTTP, set its appProtocol to http, kubernetes.io/h2c or grpc';
 const accepted = 'Accepted=True/Accepted: The route is in force';
 const resolved = 'ResolvedRefs=True/ResolvedRefs: All references are resolved';
 
@@ -154,6 +161,23 @@ test.each<[string, string, string, unknown[]]>([
     '{group: "", kind: Service, name: sticky}',
     '[{backendRefs: [{name: sticky, port: 80}]}]',
     [[ref({ name: 'sticky' }), accepted, resolved]],
+  ],
+  [
+    'a parent and a backend that carry no HTTP; beside a port that does, or where only the number says so, it may',
+    '{group: "", kind: Service, name: bytes, port: 443}, {group: "", kind: Service, name: bytes}',
+    '[{backendRefs: [{name: bytes, port: 443}, {name: bytes, port: 6379}]}]',
+    [
+      [
+        ref({ name: 'bytes', port: 443 }),
+        `Accepted=False/NoMatchingParent: spec.parentRefs refers to ${bytes}`,
+        `ResolvedRefs=False/UnsupportedProtocol: spec.rules[0].backendRefs[0] refers to ${bytes}`,
+      ],
+      [
+        ref({ name: 'bytes' }),
+        accepted,
+        `ResolvedRefs=False/UnsupportedProtocol: spec.rules[0].backendRefs[0] refers to ${bytes}`,
+      ],
+    ],
   ],
 ])('%s', (_, parents, rules, expected) => {
   expect(status(parents, rules)).toEqual(expected);

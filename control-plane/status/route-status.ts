@@ -77,8 +77,10 @@ function accepted(faults: readonly RouteFault[], generation: number): WantedCond
   return condition('Accepted', false, reason, sentences(found), generation);
 }
 
+const resolutions: readonly FaultReason[] = ['InvalidKind', 'BackendNotFound', 'UnsupportedProtocol'];
+
 function resolvedRefs(faults: readonly RouteFault[], generation: number): WantedCondition {
-  const found = faults.filter(({ reason }) => reason === 'InvalidKind' || reason === 'BackendNotFound');
+  const found = faults.filter(({ reason }) => resolutions.includes(reason));
   if (found.length === 0)
     return condition('ResolvedRefs', true, 'ResolvedRefs', 'All references are resolved', generation);
   return condition('ResolvedRefs', false, found[0].reason, sentences(found), generation);

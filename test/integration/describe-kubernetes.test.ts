@@ -79,6 +79,17 @@ const cases: Readonly<Record<string, Case>> = {
     spec: { parentRefs: [parent('parent-external')], rules: good },
     says: ['spec.parentRefs', 'of type ExternalName', 'attach the route to a Service with a ClusterIP'],
   },
+  'parent-opaque': {
+    reason: 'NoMatchingParent',
+    service: { ports: [{ name: 'redis', port: 80 }] },
+    spec: { parentRefs: [parent('parent-opaque')], rules: good },
+    says: ['spec.parentRefs', 'port 80 (redis)', 'set its appProtocol to http'],
+  },
+  'backend-opaque': {
+    reason: 'UnsupportedProtocol',
+    spec: { parentRefs: [parent('backend-opaque')], rules: [{ backendRefs: [backend('parent-opaque')] }] },
+    says: ['spec.rules[0].backendRefs[0]', 'port 80 (redis)', 'set its appProtocol to http'],
+  },
   'parent-gone': {
     reason: 'Invalid',
     spec: { parentRefs: [parent('nowhere')], rules: good },

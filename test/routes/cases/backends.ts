@@ -128,6 +128,26 @@ export const backends: readonly RouteCase[] = [
     requests: [{ expect: { failure: 'INVALID_BACKEND' } }],
   },
   {
+    name: 'backend-opaque',
+    // What does not speak HTTP is not sent any.
+    objects: [
+      service('bytes', {
+        selector: { tier: 'echo', version: 'v1' },
+        ports: [{ ...http, name: 'web', appProtocol: 'tcp' }],
+      }),
+      httpRoute('backend-opaque', [{ backendRefs: [backend('v2'), backend('bytes')] }]),
+      httpRoute('bytes', [{ backendRefs: [backend('v2')] }]),
+    ],
+    status: {
+      'HTTPRoute/backend-opaque': [['Accepted=True/Accepted', 'ResolvedRefs=False/UnsupportedProtocol']],
+      'HTTPRoute/bytes': [['Accepted=False/NoMatchingParent', 'ResolvedRefs=True/ResolvedRefs']],
+    },
+    requests: [
+      { count: MANY, expect: { shares: { '200 v2': 0.5, '500': 0.5 } } },
+      { to: 'bytes', expect: { version: 'v1' } },
+    ],
+  },
+  {
     name: 'backend-port-mapped',
     // The Service's port is named, the pod's is called.
     objects: [
