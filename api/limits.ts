@@ -364,8 +364,8 @@ export const limits = {
     default: 300_000,
     ...optionalTime,
     description:
-      'a stream on which nothing moves in either direction, tunnels excepted, and requests that are complete and wait for our answer. 0: never',
-    outcome: 'request: RST_STREAM. Answer: 504 IDLE_TIMEOUT, or cut off',
+      'a stream without an answer on which nothing moves, towards an endpoint, or of a client whose request is not complete. An answer that has begun may be quiet for as long as both connections live (gRPC watches, server-sent events, WebSocket): keepaliveTcpMs and keepaliveMs find dead peers. 0: never',
+    outcome: 'request: RST_STREAM. Answer: 504 IDLE_TIMEOUT',
   },
   flushStallMs: {
     of: ['http2'],

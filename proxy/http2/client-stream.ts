@@ -85,8 +85,8 @@ export class Http2ClientStream extends Http2Stream implements ClientStream {
     this.receiver.onRequestWritable();
   }
 
-  override get waitsForUs(): boolean {
-    return false;
+  override get overdue(): boolean {
+    return !this.headReceived;
   }
 
   override onEndWritten(): void {}

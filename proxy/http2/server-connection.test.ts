@@ -537,6 +537,14 @@ describe('timeouts', () => {
     expect(server.handler.requests[0].reset).toBeNull();
   });
 
+  it('leaves an answer alone that has begun and is quiet, whether the request is complete or not', () => {
+    const server = new ServerUnderTest({ streamIdleTimeoutMs: 1000 });
+    server.receive(headers(1, GET, true), headers(3, POST, false));
+    for (const { stream } of server.handler.requests) stream.respond(OK, false);
+    server.tick(3_600_000);
+    expect(server.handler.requests.map(request => request.reset)).toEqual([null, null]);
+  });
+
   it('leaves a tunnel alone', () => {
     const server = new ServerUnderTest({ streamIdleTimeoutMs: 1000 });
     server.receive(headers(1, [':method', 'CONNECT', ':authority', 'a.test:443'], false));

@@ -75,8 +75,8 @@ export class Http2ServerStream extends Http2Stream implements ServerStream {
   }
 
   /** How long an answer may take is for the exchange and the upstream connection to say: they answer, and why. */
-  override get waitsForUs(): boolean {
-    return !this.receiving;
+  override get overdue(): boolean {
+    return this.receiving && !this.#responded;
   }
 
   override deliverWritable(): void {

@@ -99,8 +99,8 @@ export abstract class Http2Stream {
   abstract deliverLoss(reason: ResetReason): void;
   /** RST_STREAM came with this code; the stream is closed already. */
   abstract onPeerReset(code: number): void;
-  /** The peer has done its part, and silence is not its fault. */
-  abstract get waitsForUs(): boolean;
+  /** No answer has begun, and the next to move is the peer. An open answer may be quiet as long as it likes. */
+  abstract get overdue(): boolean;
   /** Tells the receiver that there is room again. */
   abstract deliverWritable(): void;
   /** The frame with our END_STREAM has been written; `state` is up to date. */

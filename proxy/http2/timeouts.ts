@@ -95,8 +95,7 @@ export class ConnectionTimeouts {
   }
 
   #isIdle(stream: Http2Stream, nowMs: number, timeoutMs: number): boolean {
-    if (timeoutMs === 0 || stream.tunnel || stream.waitsForUs) return false;
-    return nowMs - stream.activeAt >= timeoutMs;
+    return timeoutMs > 0 && stream.overdue && nowMs - stream.activeAt >= timeoutMs;
   }
 
   #timeOutStream(stream: Http2Stream, limit: Http2LimitName): void {
