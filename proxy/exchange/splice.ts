@@ -244,6 +244,13 @@ export class Splice implements DialOwner {
     this.#end(failures.CUT_OFF.flag, 'CUT_OFF');
   }
 
+  /** The connection is not for the endpoint after all: the client is left as it is. */
+  withdraw(): void {
+    if (this.#state === 'done') return;
+    this.#server?.destroy();
+    this.#finish('', '');
+  }
+
   #end(flags: string, failure: FailureCode | '' = ''): void {
     if (this.#state === 'done') return;
     this.#server?.destroy();

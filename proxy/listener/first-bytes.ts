@@ -61,7 +61,12 @@ export class FirstBytes<Verdict> implements Stage, TimerOwner {
   }
 
   onDeadline(): void {
-    this.#end(null, false);
+    this.giveUp();
+  }
+
+  /** Settles for what there is. */
+  giveUp(): void {
+    if (!this.#done) this.#end(null, false);
   }
 
   closed(): void {

@@ -17,6 +17,7 @@ import { readClientHello } from './client-hello.ts';
 import { detectProtocol, httpVersion } from './detect-protocol.ts';
 import { type ConnectionSet, DownstreamConnection } from './downstream-connection.ts';
 import { FirstBytes } from './first-bytes.ts';
+import { LateHello } from './late-hello.ts';
 import type { LearnedProtocols } from './learned-protocols.ts';
 import type { InboundListenerConfig, InboundPortConfig } from './listener-config.ts';
 import { type ServerCodecs, serveHttp } from './server-codecs.ts';
@@ -66,6 +67,7 @@ const NOTHING: Buffer = Buffer.alloc(0);
  *                ├─ ClientHello, HTTP port declared ──▶ mTLS (proxyless gRPC) ──▶ HTTP
  *                ├─ any other ClientHello ──▶ bytes to the application      ┐
  *                └─ plaintext ──▶ HTTP or bytes                             ┘ permissive only
+ *   nothing in time ──▶ bytes to the application, permissive only ── ClientHello, mesh ALPN, before any other byte ──▶ mTLS
  */
 export class InboundAcceptor {
   readonly #options: InboundAcceptorOptions;
@@ -183,7 +185,7 @@ class InboundConnection {
       this.#options.learned.sawHttp(String(this.#config.port));
       return this.#serve(this.#transport, httpVersion(verdict, protocol), false, '', bytes, null);
     }
-    this.#splice(this.#transport, '', bytes);
+    this.#splice(this.#transport, '', bytes, verdict === null);
   }
 
   #secure(bytes: Buffer, alpn: readonly string[]): void {
@@ -266,16 +268,19 @@ class InboundConnection {
     this.#connection.serve(serveHttp(codecs, transport, handler ?? requests, options), bytes);
   }
 
-  #splice(transport: SocketTransport, peer: string, bytes: Buffer): void {
+  /** `undecided`: the time was over before the client had said what it is. */
+  #splice(transport: SocketTransport, peer: string, bytes: Buffer, undecided = false): void {
     const { splice, edges, learned, accessLog } = this.#options;
     const { client } = this.#connection;
     const { port } = this.#config;
     const context = new InboundContext(client, peer, '', this.#config, this.#application.cluster, false);
+    let late: LateHello | null = null;
     const stage = new Splice(
       splice,
       {
         series: () => context.series(edges, 'tcp'),
         serverSpokeFirst: () => {
+          late?.serverSpoke();
           if (peer === '') learned.serverSpokeFirst(String(port), this.#address);
         },
         onSpliceEnd: (ended, failure) =>
@@ -284,8 +289,28 @@ class InboundConnection {
       transport,
       this.#application.cluster,
     );
-    this.#connection.serve(stage, bytes);
+    if (undecided) late = this.#awaitLateHello(stage);
+    this.#connection.serve(late ?? stage, bytes);
     stage.start();
+  }
+
+  #awaitLateHello(splice: Splice): LateHello {
+    const { clock, wheel, limits } = this.#options;
+    const connection = this.#connection;
+    return new LateHello(
+      {
+        clock,
+        wheel,
+        headTimeoutMs: limits.http1.headTimeoutMs,
+        isMesh: alpn => alpn.some(isMeshAlpn),
+        onMesh: bytes => this.#secure(bytes, Object.values(meshAlpn)),
+        onPlain(bytes, ended) {
+          connection.serve(splice, bytes);
+          if (ended) splice.receiveEnd();
+        },
+      },
+      splice,
+    );
   }
 
   #refuse(reason: string): void {
