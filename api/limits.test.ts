@@ -15,7 +15,7 @@ test('every default lies within its range, and is what the setting may say', () 
 
 test('each limit reaches the values of its scope, and of no other', () => {
   for (const [name, limit] of all) {
-    for (const scope of ['connections', 'http1', 'http2'] as const) {
+    for (const scope of ['connections', 'requests', 'http1', 'http2'] as const) {
       const { value } = parseLimits(`${name}=${limit.max}`) as { value: Map<string, number> };
       expect((limitValues(scope, 'any', value) as Record<string, number>)[name]).toBe(
         limit.of.includes(scope) ? limit.max : undefined,

@@ -7,10 +7,10 @@
  */
 import type { Parsed } from './annotation-values.ts';
 
-export type LimitScope = 'connections' | 'http1' | 'http2';
+export type LimitScope = 'connections' | 'requests' | 'http1' | 'http2';
 
 export interface Limit {
-  /** Where it holds: the listeners and connections of any protocol, HTTP/1.1, HTTP/2. */
+  /** Where it holds: listeners and connections of any protocol, requests of both, HTTP/1.1, HTTP/2. */
   readonly of: readonly LimitScope[];
   readonly default: number;
   /**
@@ -50,11 +50,19 @@ export const limits = {
       'connections at once that reach the pod, and as many that leave it; each direction has its own count',
     outcome: 'the connection is closed when it is accepted; those that are open go on',
   },
+  maxAdminConnections: {
+    of: ['connections'],
+    default: 100,
+    ...count,
+    description: 'connections at once to the admin port',
+    outcome: 'the connection is closed when it is accepted',
+  },
   handshakeTimeoutMs: {
     of: ['connections'],
     default: 10_000,
     ...time,
-    description: 'from the end of the ClientHello to the end of the TLS handshake',
+    description:
+      'from the end of the ClientHello to the end of the TLS handshake; on a port that demands mTLS also until the ClientHello is there',
     outcome: 'the connection is reset',
   },
   tcpIdleTimeoutMs: {
@@ -81,6 +89,17 @@ export const limits = {
     description:
       'without a TCP acknowledgement of the peer for what was sent to it; a peer that acknowledges and does not read is left alone',
     outcome: 'the peer is dead: the connection is reset; 503 CONNECTION_LOST',
+  },
+
+  replayBytes: {
+    of: ['requests'],
+    default: 65_536,
+    min: 0,
+    max: 16 * MIB,
+    description:
+      'of a request body that are kept, for another attempt and for mirrors, when an endpoint has got them',
+    outcome: 'the request is neither tried again nor mirrored: tulle_retries_denied_total, reason body',
+    uncounted: true,
   },
 
   maxHeadBytes: {

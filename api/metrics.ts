@@ -96,6 +96,11 @@ export const metricNames = {
     type: 'counter',
     help: 'Messages and connections refused because a peer broke the protocol, by protocol (http1, http2, tls), peer (client, server) and error. Of tls: identity, if the peer did not prove who it should be; rejected, if it did not accept our certificate; backend, if there is no TLS with an application as its BackendTLSPolicy asks for; plaintext; handshake.',
   },
+  undetected: {
+    name: 'tulle_undetected_connections_total',
+    type: 'counter',
+    help: 'Connections that are carried as bytes because their first ones did not tell the protocol in detectTimeoutMs, by direction. Who declares the protocol of the port spares them the wait.',
+  },
   connections: {
     name: 'tulle_connections',
     type: 'gauge',

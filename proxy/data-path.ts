@@ -77,7 +77,7 @@ export function createDataPath(options: DataPathOptions): DataPath {
       onLimit: faults.limit,
       onRefusal(side, refusal) {
         faults.protocol('http1', side === 'server' ? 'client' : 'server', refusalName(refusal));
-        log.debug({ side, status: refusal.status }, refusal.sentence);
+        log.debug({ side, code: refusal.code }, refusal.sentence);
       },
     },
     limits.http1,

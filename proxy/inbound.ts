@@ -80,6 +80,7 @@ export function createInbound(path: DataPath, options: InboundOptions): Stack {
     requests,
     refusals,
     detectTimeoutMs: options.detectTimeoutMs,
+    undetected: metrics.counter('undetected', { direction: 'inbound' }),
   });
 
   const applications = new Applications(connectTimeoutMs);

@@ -139,6 +139,8 @@ export async function main(environment: NodeJS.ProcessEnv): Promise<void> {
     codecs: path.serverCodecs,
     clock,
     log,
+    maxConnections: config.limits.connections.maxAdminConnections,
+    onLimit: path.faults.limit,
     handler: adminRoutes({
       waiting: () => reasons(lifecycle.waiting(), identity.failure),
       metrics: accept => scrape(metrics, application, accept),

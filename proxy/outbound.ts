@@ -45,12 +45,24 @@ export function createOutbound(path: DataPath, options: OutboundOptions): Stack 
   const connections = new ConnectionSet(options.maxConnections);
   const passthrough = new PassthroughClusters(options.connectTimeoutMs);
 
-  const direction = new OutboundDirection({ destinations, edges, passthrough, isOwn, expand, random });
+  const { replayBytes } = path.limits.requests;
+  const direction = new OutboundDirection({
+    destinations,
+    edges,
+    passthrough,
+    isOwn,
+    expand,
+    random,
+    replayBytes,
+  });
   const { blocks } = path;
   const emptyClusters = new EmptyClusters();
   const context = { clock, random, wheel, connections: upstream, blocks, emptyClusters, accessLog };
   const requests: RequestHandler = {
     onRequest: (stream, head, end) => new Exchange(context, direction, stream, head, end).start(),
+  };
+  const refusals: RequestHandler = {
+    onRequest: (stream, head, end) => new Exchange(context, direction, stream, head, end).refuse('OVERFLOW'),
   };
   const acceptor = new OutboundAcceptor({
     clock,
@@ -75,7 +87,9 @@ export function createOutbound(path: DataPath, options: OutboundOptions): Stack 
       onLimit: path.faults.limit,
     },
     requests,
+    refusals,
     detectTimeoutMs: options.detectTimeoutMs,
+    undetected: metrics.counter('undetected', { direction: 'outbound' }),
     isOwn,
     expand,
     originalDestination,

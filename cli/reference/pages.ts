@@ -57,13 +57,13 @@ function failuresPage(): string {
   ]);
   return page(
     'Answers that a proxy makes itself',
-    `Each carries the header \`${failureHeader}: CODE; sentence\`, which is missing on answers of applications. gRPC calls get status 200 with the gRPC status. The flag is Envoy's, in the label \`response_flags\` and in the access log.`,
+    `Each carries the header \`${failureHeader}: CODE; sentence\`, which is missing on answers of applications; where a request is refused, the sentence says more exactly why. gRPC calls get status 200 with the gRPC status. The flag is Envoy's, in the label \`response_flags\` and in the access log.`,
     table(['code', 'HTTP status', 'gRPC status', 'flag', 'sentence'], rows),
   );
 }
 
 function limitsPage(): string {
-  const scopes = { connections: 'connections', http1: 'HTTP/1.1', http2: 'HTTP/2' };
+  const scopes = { connections: 'connections', requests: 'requests', http1: 'HTTP/1.1', http2: 'HTTP/2' };
   const rows = (Object.entries(limits) as [string, Limit][]).map(([name, limit]) => [
     code(name),
     limit.of.map(scope => scopes[scope]).join(', '),

@@ -6,7 +6,6 @@ import { type ServerCodecs, serveHttp } from '../listener/server-codecs.ts';
 import { TcpListener } from '../listener/tcp-listener.ts';
 import type { TransportShared } from '../transport/socket-transport.ts';
 
-const MAX_CONNECTIONS = 100;
 const TICK_MS = 1000;
 
 export interface AdminRequest {
@@ -34,6 +33,9 @@ export interface AdminServerOptions {
   readonly clock: Clock;
   readonly log: Logger;
   readonly handler: AdminHandler;
+  /** Connections at once; more are refused. */
+  readonly maxConnections: number;
+  readonly onLimit: (limit: 'maxAdminConnections') => void;
 }
 
 export interface AdminServer {
@@ -52,7 +54,7 @@ export const text = (status: number, body: string): AdminResponse => ({
 /** The admin port, on the sidecar's own HTTP/1.1 codec: node:http would cost 5 MB and 37 ms of CPU at the start. */
 export function createAdminServer(options: AdminServerOptions): AdminServer {
   const { transport, codecs, clock, log } = options;
-  const connections = new ConnectionSet(MAX_CONNECTIONS);
+  const connections = new ConnectionSet(options.maxConnections);
   let stopTicking = (): void => {};
   const tick = (): void => {
     connections.tick(clock.now(), clock.unix());
@@ -60,6 +62,7 @@ export function createAdminServer(options: AdminServerOptions): AdminServer {
   };
   const listener = new TcpListener(options.address, options.port, transport, log, accepted => {
     if (connections.full) {
+      options.onLimit('maxAdminConnections');
       accepted.transport.destroy();
       return;
     }

@@ -1,6 +1,7 @@
 /** The admin port over real sockets: paths, who may ask, the application's metrics, and probes. */
 
 import { generateKeyPairSync } from 'node:crypto';
+import { once } from 'node:events';
 import {
   createServer as createHttp,
   type IncomingMessage,
@@ -9,7 +10,7 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttps } from 'node:https';
-import { type AddressInfo, createServer as createTcp } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcp } from 'node:net';
 import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { systemClock } from '../../runtime/clock.ts';
@@ -38,6 +39,8 @@ const closers: (() => void)[] = [];
 let admin: AdminServer;
 let waiting: string[];
 let drained: number;
+const MAX_CONNECTIONS = 20;
+let limits: string[];
 let probes: Map<string, ProbeConfig>;
 let application: ApplicationScraper | null;
 const metrics = new Metrics(100);
@@ -45,6 +48,7 @@ const metrics = new Metrics(100);
 beforeEach(async () => {
   waiting = [];
   drained = 0;
+  limits = [];
   probes = new Map();
   application = null;
   const probing: ProbeContext = {
@@ -68,6 +72,8 @@ beforeEach(async () => {
     },
     clock: systemClock,
     log: createLogger('test', 'silent'),
+    maxConnections: MAX_CONNECTIONS,
+    onLimit: limit => limits.push(limit),
     handler: adminRoutes({
       waiting: () => waiting,
       metrics: accept => scrape(metrics, application, accept),
@@ -329,4 +335,15 @@ test('a gRPC probe asks the health service', async () => {
     body: 'the application says NOT_SERVING\n',
   });
   expect(asked).toEqual(['well', 'sick']);
+});
+
+test('connections beyond the limit are closed and counted', async () => {
+  const { port } = admin.address;
+  const sockets = Array.from({ length: MAX_CONNECTIONS }, () => connect(port, '127.0.0.1'));
+  closers.push(() => sockets.forEach(socket => socket.destroy()));
+  await Promise.all(sockets.map(socket => once(socket, 'connect')));
+  const oneMore = connect(port, '127.0.0.1');
+  oneMore.on('error', () => {});
+  await new Promise(resolve => oneMore.once('close', resolve));
+  expect(limits).toEqual(['maxAdminConnections']);
 });

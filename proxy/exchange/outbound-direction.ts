@@ -17,7 +17,6 @@ import type { Exchange } from './exchange.ts';
 import type { Direction } from './exchange-context.ts';
 import type { PassthroughClusters } from './fixed-cluster.ts';
 import { sourceField, stripMeshFields, versionField } from './mesh-fields.ts';
-import { REPLAY_BYTES } from './request-body.ts';
 import type { FieldLines, ResponseHead } from './stream.ts';
 
 /** What an outgoing connection knows of itself; `ServerConnection.context`. */
@@ -57,17 +56,20 @@ export interface OutboundDirectionOptions {
   /** Full name of a host that an application calls in short (explicit mode). */
   readonly expand: (host: string) => string;
   readonly random: () => number;
+  /** Bytes of a request body that are kept for another attempt. */
+  readonly replayBytes: number;
 }
 
 /** Requests that leave the pod: route, backend, endpoint. */
 export class OutboundDirection implements Direction {
   readonly name = 'outbound';
   readonly retriesConnections = true;
-  readonly replayBytes = REPLAY_BYTES;
+  readonly replayBytes: number;
   readonly #options: OutboundDirectionOptions;
 
   constructor(options: OutboundDirectionOptions) {
     this.#options = options;
+    this.replayBytes = options.replayBytes;
   }
 
   direct(exchange: Exchange): void {

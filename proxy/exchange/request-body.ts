@@ -1,8 +1,6 @@
 import { BLOCK_BYTES, type BlockPool } from './block-pool.ts';
 import type { ClientStream, FieldLines } from './stream.ts';
 
-/** A request body up to this many bytes can be sent again to another endpoint. */
-export const REPLAY_BYTES = 65_536;
 /** A first block for bodies that are short, as most are. */
 const SHORT_BYTES = 1024;
 

@@ -1,21 +1,27 @@
+import { type FailureCode, failures } from '../../api/failure.ts';
 import type { ResetReason } from '../exchange/stream.ts';
 import type { Http1Limits } from './limits.ts';
 
 /** Why a message is refused. `limit` names the exceeded limit, '' where the message breaks the protocol. */
 export interface Refusal {
-  /** Status of the answer to a refused request; a refused response resets its stream instead. */
-  readonly status: 400 | 408 | 413 | 414 | 417 | 431;
+  /** Of the answer to a refused request; a refused response resets its stream instead. */
+  readonly code: FailureCode;
   /** One plain sentence, sent in `tulle-error`. Never holds bytes of the peer. */
   readonly sentence: string;
   readonly limit: keyof Http1Limits | '';
 }
 
 function bad(sentence: string): Refusal {
-  return { status: 400, sentence, limit: '' };
+  return { code: 'BAD_REQUEST', sentence, limit: '' };
 }
 
-function over(status: Refusal['status'], limit: keyof Http1Limits, sentence: string): Refusal {
-  return { status, sentence, limit };
+function over(code: FailureCode, limit: keyof Http1Limits, sentence: string): Refusal {
+  return { code, sentence, limit };
+}
+
+/** HTTP status of the answer. */
+export function refusalStatus({ code }: Refusal): number {
+  return failures[code].status;
 }
 
 export const REFUSALS = {
@@ -44,7 +50,7 @@ export const REFUSALS = {
   connectionNamesField: bad('The Connection field names a field that is not hop-by-hop.'),
   upgradeWithBody: bad('A request for an upgrade or a tunnel has a body.'),
   upgradeOption: bad('The Upgrade field is not a list of protocols.'),
-  expectation: { status: 417, sentence: 'The expectation is not 100-continue.', limit: '' },
+  expectation: { code: 'EXPECTATION_FAILED', sentence: 'The expectation is not 100-continue.', limit: '' },
   chunkSize: bad('A chunk size is not a plain hexadecimal number.'),
   chunkExtension: bad('A chunk extension is malformed.'),
   trailerFraming: bad('A trailer field belongs to the framing or the connection.'),
@@ -52,16 +58,24 @@ export const REFUSALS = {
   unexpectedBytes: bad('Bytes came that belong to no message.'),
   informationalFraming: bad('An informational response closes the connection or has a body.'),
   unaskedUpgrade: bad('The status 101 answers a request that did not ask for that upgrade.'),
-  headBytes: over(431, 'maxHeadBytes', 'The head is too long.'),
-  fieldCount: over(431, 'maxFieldCount', 'There are too many field lines.'),
-  startLineBytes: over(414, 'maxStartLineBytes', 'The start line is too long.'),
-  trailerBytes: over(431, 'maxTrailerBytes', 'The trailer section is too long.'),
-  chunkExtensionBytes: over(413, 'maxChunkExtensionBytes', 'The chunk extensions are too long.'),
-  contentLengthRange: over(413, 'maxContentLength', 'The Content-Length is too large.'),
-  informational: over(400, 'maxInformational', 'There are too many informational responses.'),
-  bufferedBytes: over(413, 'maxBufferedBytes', 'Too many bytes were sent ahead of their turn.'),
-  headTimeout: over(408, 'headTimeoutMs', 'The head took too long.'),
-  bodyTimeout: over(408, 'bodyIdleTimeoutMs', 'The request body took too long.'),
+  headBytes: over('HEADERS_TOO_LARGE', 'maxHeadBytes', 'The head is too long.'),
+  fieldCount: over('HEADERS_TOO_LARGE', 'maxFieldCount', 'There are too many field lines.'),
+  startLineBytes: over('TARGET_TOO_LONG', 'maxStartLineBytes', 'The start line is too long.'),
+  trailerBytes: over('HEADERS_TOO_LARGE', 'maxTrailerBytes', 'The trailer section is too long.'),
+  chunkExtensionBytes: over(
+    'REQUEST_TOO_LARGE',
+    'maxChunkExtensionBytes',
+    'The chunk extensions are too long.',
+  ),
+  contentLengthRange: over('REQUEST_TOO_LARGE', 'maxContentLength', 'The Content-Length is too large.'),
+  informational: over('BAD_REQUEST', 'maxInformational', 'There are too many informational responses.'),
+  bufferedBytes: over(
+    'REQUEST_TOO_LARGE',
+    'maxBufferedBytes',
+    'Too many bytes were sent ahead of their turn.',
+  ),
+  headTimeout: over('REQUEST_INCOMPLETE', 'headTimeoutMs', 'The head took too long.'),
+  bodyTimeout: over('REQUEST_INCOMPLETE', 'bodyIdleTimeoutMs', 'The request body took too long.'),
 } as const satisfies Record<string, Refusal>;
 
 const NAMES: ReadonlyMap<Refusal, string> = new Map(
@@ -75,6 +89,6 @@ export function refusalName(refusal: Refusal): string {
 
 /** What the receiver of a message that is refused after its head is told. */
 export function resetReason(refusal: Refusal): ResetReason {
-  if (refusal.status === 408) return 'timeout';
+  if (refusal.code === 'REQUEST_INCOMPLETE') return 'timeout';
   return refusal.limit === '' ? 'protocol-error' : 'limit';
 }

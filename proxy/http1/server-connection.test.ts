@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { failures } from '../../api/failure.ts';
 import type { ResponseHead } from '../exchange/stream.ts';
 import { Http1Codec } from './http1-codec.ts';
 import { DEFAULT_HTTP1_LIMITS, type Http1Limits } from './limits.ts';
@@ -582,6 +583,21 @@ describe('response before the end of the request', () => {
   });
 });
 
+describe('a refusal says in tulle-error what the status means', () => {
+  test.each([
+    [400, 'BAD_REQUEST', 'GET / HTTP/1.1\r\n\r\n'],
+    [413, 'REQUEST_TOO_LARGE', post('Content-Length: 99999999999999999999\r\n')],
+    [414, 'TARGET_TOO_LONG', `GET /${'x'.repeat(20_000)} HTTP/1.1\r\n`],
+    [417, 'EXPECTATION_FAILED', post('Expect: the-worst\r\n')],
+    [431, 'HEADERS_TOO_LARGE', `GET / HTTP/1.1\r\nHost: a\r\n${'x: y\r\n'.repeat(200)}\r\n`],
+  ] as const)('%i', (status, code, bytes) => {
+    const { send, transport } = open();
+    send(bytes);
+    expect(failures[code].status).toBe(status);
+    expect(transport.text).toMatch(new RegExp(`^HTTP/1\\.1 ${status} [^\r]+\r\ntulle-error: ${code}; `));
+  });
+});
+
 describe('a malformed body', () => {
   test('is answered 400 and reset if no response has begun', () => {
     const { requests, send, transport, observer } = open();
@@ -767,7 +783,7 @@ describe('time', () => {
     connection.tick(10_000);
     expect(transport.text).toBe('');
     connection.tick(11_000);
-    expect(transport.text).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\n/);
+    expect(transport.text).toMatch(/^HTTP\/1\.1 408 Request Timeout\r\ntulle-error: REQUEST_INCOMPLETE; /);
     expect(observer.limits).toEqual(['headTimeoutMs']);
     connection.tick(12_000);
     expect(transport.destroyed).toBe(false);

@@ -1,3 +1,4 @@
+import { failureHeader } from '../../api/failure.ts';
 import type {
   FieldLines,
   HttpVersion,
@@ -13,7 +14,7 @@ import { statusLine, writeHead } from './head-writer.ts';
 import { HeldBytes } from './held-bytes.ts';
 import type { Http1Codec } from './http1-codec.ts';
 import { ReadGate } from './read-gate.ts';
-import { type Refusal, resetReason } from './refusal.ts';
+import { type Refusal, refusalStatus, resetReason } from './refusal.ts';
 import { deliverBody, receiveEndFromClient, receiveFromClient, releaseHeld } from './server-input.ts';
 import type { Http1ServerStream } from './server-stream.ts';
 import { tickServer } from './server-timeouts.ts';
@@ -251,10 +252,10 @@ export class Http1ServerConnection implements ServerConnection, BodySink {
   }
 
   #answer(refusal: Refusal): void {
-    const fields = ['tulle-error', `BAD_REQUEST; ${refusal.sentence}`];
+    const fields = [failureHeader, `${refusal.code}; ${refusal.sentence}`];
     writeHead(
       this.output,
-      statusLine(refusal.status),
+      statusLine(refusalStatus(refusal)),
       fields,
       'content-length: 0\r\nconnection: close\r\n\r\n',
     );

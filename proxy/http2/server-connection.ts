@@ -1,5 +1,5 @@
 /** The server's end of an HTTP/2 connection: requests come in. */
-import { failures } from '../../api/failure.ts';
+import { failureHeader, failures } from '../../api/failure.ts';
 import type { RequestHandler, ResetReason, ResponseHead, ServerConnection } from '../exchange/stream.ts';
 import type { TransportUser } from '../transport/transport.ts';
 import { NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED } from './error-code.ts';
@@ -255,7 +255,7 @@ export class Http2ServerConnection implements ServerConnection, TransportUser, S
 }
 
 const OVERSIZE: ResponseHead = {
-  status: 431,
-  fields: ['tulle-error', `HEADERS_TOO_LARGE; ${failures.HEADERS_TOO_LARGE.sentence}`],
+  status: failures.HEADERS_TOO_LARGE.status,
+  fields: [failureHeader, `HEADERS_TOO_LARGE; ${failures.HEADERS_TOO_LARGE.sentence}`],
   contentLength: 0,
 };

@@ -10,6 +10,7 @@ import type { RequestHandler } from '../exchange/stream.ts';
 import type { TimerWheel } from '../exchange/timer-wheel.ts';
 import type { IdentitySource } from '../identity/identity.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
+import type { Counter } from '../telemetry/metrics.ts';
 import type { PeerFaults } from '../telemetry/peer-faults.ts';
 import type { ThrottledLog } from '../telemetry/throttled-log.ts';
 import type { SocketTransport, TransportShared } from '../transport/socket-transport.ts';
@@ -45,6 +46,8 @@ export interface InboundAcceptorOptions {
   /** Answers requests in plaintext on a port that demands mTLS. */
   readonly refusals: RequestHandler;
   readonly detectTimeoutMs: number;
+  /** Connections whose protocol was not found out in that time. */
+  readonly undetected: Counter;
 }
 
 /** The application behind a port. */
@@ -134,6 +137,7 @@ class InboundConnection {
       { ...limits.http1, detectTimeoutMs: this.#patience(detectTimeoutMs) },
       judge,
       (verdict, bytes, ended) => {
+        if (verdict === null && !ended) this.#countUndecided(bytes.length === 0);
         this.#decide(verdict, bytes);
         if (ended) this.#connection.receiveEnd();
       },
@@ -158,6 +162,19 @@ class InboundConnection {
     return client.slice(0, client.lastIndexOf(':'));
   }
 
+  /** The time for the first bytes is over, as {@link #patience} gives it; a head that has begun is counted by its codec. */
+  #countUndecided(silent: boolean): void {
+    const { faults, undetected } = this.#options;
+    const { protocol, mtls } = this.#config;
+    if (protocol === 'http' || protocol === 'http2' || protocol === 'grpc') {
+      if (silent) faults.limit('idleTimeoutMs');
+    } else if (mtls === 'strict') {
+      if (silent) faults.limit('handshakeTimeoutMs');
+    } else if (protocol === 'detect') {
+      undetected.value++;
+    }
+  }
+
   #decide(verdict: Verdict | null, bytes: Buffer): void {
     const { protocol, mtls } = this.#config;
     const http = protocol === 'http' || protocol === 'http2' || protocol === 'grpc';
@@ -175,6 +192,7 @@ class InboundConnection {
           bytes,
           this.#options.refusals,
         );
+      else if (bytes.length === 0) this.#refuse('silence, and mTLS is required');
       else {
         this.#options.faults.protocol('tls', 'client', 'plaintext');
         this.#refuse('plaintext, and mTLS is required');

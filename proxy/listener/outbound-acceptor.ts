@@ -14,6 +14,7 @@ import type { TimerWheel } from '../exchange/timer-wheel.ts';
 import { type ConnectionRoute, matchServerName } from '../route/connection-table.ts';
 import { pickBackend } from '../route/pick-backend.ts';
 import type { AccessLog } from '../telemetry/access-log.ts';
+import type { Counter } from '../telemetry/metrics.ts';
 import type { PeerFaults } from '../telemetry/peer-faults.ts';
 import type { ThrottledLog } from '../telemetry/throttled-log.ts';
 import type { FlushQueue } from '../transport/output.ts';
@@ -45,7 +46,11 @@ export interface OutboundAcceptorOptions {
   readonly splice: SpliceContext;
   /** Makes the exchange of a request. */
   readonly requests: RequestHandler;
+  /** Answers a CONNECT for which there is no room. */
+  readonly refusals: RequestHandler;
   readonly detectTimeoutMs: number;
+  /** Connections whose protocol was not found out in that time. */
+  readonly undetected: Counter;
   readonly isOwn: (host: string, port: number) => boolean;
   readonly expand: (host: string) => string;
   /** null in explicit mode. */
@@ -190,6 +195,7 @@ export class OutboundAcceptor implements RequestHandler {
     const declared = destination === null ? context.host === '' : destination.protocol !== 'detect';
     const timeouts = { ...limits.http1, detectTimeoutMs: timeoutMs };
     const stage = new FirstBytes(clock, wheel, timeouts, judge, (verdict, bytes, ended) => {
+      if (verdict === null && !ended) this.#countUndecided(declared, bytes.length === 0);
       if (verdict === 'http1' || verdict === 'http2' || (declared && bytes.length > 0)) {
         if (destination !== null && !declared) learned.sawHttp(destination.name);
         const version = httpVersion(verdict, destination === null ? null : destination.protocol);
@@ -206,6 +212,13 @@ export class OutboundAcceptor implements RequestHandler {
       }
     });
     connection.serve(stage, NOTHING);
+  }
+
+  /** The time for the first bytes is over; a head that has begun is counted by its codec. */
+  #countUndecided(declared: boolean, silent: boolean): void {
+    const { faults, undetected } = this.#options;
+    if (!declared) undetected.value++;
+    else if (silent) faults.limit('idleTimeoutMs');
   }
 
   #splice(
@@ -258,10 +271,14 @@ export class OutboundAcceptor implements RequestHandler {
 
   /** CONNECT to the proxy port: what is inside the tunnel is served as if it had been redirected here. */
   #connect(stream: ServerStream, head: RequestHead, context: OutboundContext): void {
-    const { connections, queue, isOwn, requests } = this.#options;
+    const { connections, queue, isOwn, requests, refusals, faults } = this.#options;
     const target = splitAuthority(head.authority);
     if (target === null || isOwn(target.host, target.port)) {
       return requests.onRequest(stream, { ...head, method: 'CONNECT' }, false);
+    }
+    if (connections.full) {
+      faults.limit('maxConnections');
+      return refusals.onRequest(stream, head, false);
     }
     const transport = new StreamTransport(stream, queue, UNUSED);
     const connection = new DownstreamConnection(connections, transport, context.client);

@@ -47,6 +47,8 @@ export class SocketTransport implements Transport, OutputSink {
   /** An empty write waits behind what the socket holds, to tell when it is gone. */
   #marked = false;
   #tls = false;
+  /** The peer has sent FIN. */
+  #ended = false;
   /** `received` at the last sign of life, and when that was; NaN before the first tick. */
   #heard = 0;
   #heardAt = Number.NaN;
@@ -100,6 +102,7 @@ export class SocketTransport implements Transport, OutputSink {
       });
     }
     socket.on('end', () => {
+      this.#ended = true;
       if (this.#state !== 'closed') this.user.receiveEnd();
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
@@ -155,13 +158,21 @@ export class SocketTransport implements Transport, OutputSink {
     }
     const { written } = this.output;
     const socket = this.#socket;
-    if (written === this.#delivered || socket === null || nowMs - this.#heardAt < watch.silenceMs) return;
+    if (socket === null) return;
+    const silent = written !== this.#delivered && nowMs - this.#heardAt >= watch.silenceMs;
+    const halfClosed = this.#ended && this.#state === 'open';
+    if (!silent && !halfClosed) return;
     const state = watch.ask(descriptorOf(socket));
-    if (state === 'delivered') this.#delivered = written;
-    if (state !== 'dead') return;
-    this.#reason = 'connection-lost';
-    watch.onLost();
-    this.destroy();
+    if (state === 'reset' && halfClosed) {
+      this.#reason = 'connection-reset';
+      this.destroy();
+    } else if (state === 'delivered') {
+      this.#delivered = written;
+    } else if (state === 'dead' && silent) {
+      this.#reason = 'connection-lost';
+      watch.onLost();
+      this.destroy();
+    }
   }
 
   destroy(): void {

@@ -19,7 +19,7 @@ function serve(codec: Http1Codec, pieces: Buffer[]): { verdict: string; served: 
   }
   const written = transport.text;
   const refused =
-    /HTTP\/1\.1 (4\d\d) [^\r]*\r\ntulle-error: BAD_REQUEST; [^\r]+\r\ncontent-length: 0\r\nconnection: close\r\n\r\n$/.exec(
+    /HTTP\/1\.1 (4\d\d) [^\r]*\r\ntulle-error: [A-Z_]+; [^\r]+\r\ncontent-length: 0\r\nconnection: close\r\n\r\n$/.exec(
       written,
     );
   return {

@@ -137,6 +137,21 @@ test('a body is sent again whole, up to the replay limit, and not beyond', async
   expect(orders.counters.retriesDenied.body).toBe(1);
 });
 
+test('the replay limit is a setting', async () => {
+  const app = await httpApp((req, res) => {
+    req.resume();
+    req.on('end', () => res.writeHead(503).end());
+  });
+  const orders = cluster('orders', [endpoint(app)]);
+  const mesh = testMesh();
+  mesh.limits = new Map([['replayBytes', 1000]]);
+  const client = await mesh.orders([orders], { routes: routes({ retry: RETRY }) });
+  await call(client.port, { method: 'PUT', body: Buffer.alloc(1000) });
+  expect([orders.counters.retriesDenied.body, orders.counters.retries.status > 0]).toEqual([0, true]);
+  await call(client.port, { method: 'PUT', body: Buffer.alloc(1001) });
+  expect(orders.counters.retriesDenied.body).toBe(1);
+});
+
 test('retries stay within the budget', async () => {
   let count = 0;
   const bad = await httpApp((_req, res) => {

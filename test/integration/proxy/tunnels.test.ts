@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { createServer, request } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
 import type { Socket } from 'node:net';
@@ -308,6 +309,23 @@ test('connections beyond the limit are refused, and those below it are served', 
     tcp.socket.write('GET / HTTP/1.1\r\nhost: orders\r\n\r\n');
     await tcp.until(() => tcp.text.endsWith('ok'));
   }
+});
+
+test('tunnels of the proxy port count as connections', async () => {
+  const app = await tcpApp(socket => socket.pipe(socket));
+  const client = await testMesh().client({ maxConnections: 2 });
+  const [proxy] = client.stack.addresses;
+  const session = connectHttp2(`http://127.0.0.1:${proxy.port}`);
+  onEnd(() => session.destroy());
+  const tunnel = async () => {
+    const stream = session.request({ ':method': 'CONNECT', ':authority': `127.0.0.1:${app}` });
+    stream.on('error', () => {});
+    const [headers] = (await once(stream, 'response')) as [Record<string, unknown>];
+    return { status: headers[':status'], code: String(headers['tulle-error']).split(';')[0] };
+  };
+  expect(await tunnel()).toMatchObject({ status: 200 });
+  expect(await tunnel()).toEqual({ status: 503, code: 'OVERFLOW' });
+  expect(client.metrics.counter('limits', { limit: 'maxConnections' }).value).toBe(1);
 });
 
 test('a connection that says nothing and ends is ended', async () => {

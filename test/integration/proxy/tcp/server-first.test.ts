@@ -15,7 +15,7 @@ function greeter(): Promise<number> {
 describe.each(['opaque', 'detect'] as const)('a silent client outside the mesh, port %s', protocol => {
   test('waits for the time of detection once, and then is known', async () => {
     const mesh = testMesh();
-    const { port } = await mesh.server(await greeter(), { protocol, detectTimeoutMs: DETECT_MS });
+    const { port, metrics } = await mesh.server(await greeter(), { protocol, detectTimeoutMs: DETECT_MS });
     const first = new TcpClient(port);
     await new Promise(resolve => first.socket.once('connect', resolve));
     const waiting = setInterval(() => (mesh.ahead += DETECT_MS), 50);
@@ -25,6 +25,7 @@ describe.each(['opaque', 'detect'] as const)('a silent client outside the mesh, 
     await second.until(({ text }) => text === '220 ready\r\n');
     second.socket.write('EHLO me\r\n');
     await second.until(({ text }) => text.endsWith('EHLO me\r\n'));
+    expect(metrics.counter('undetected', { direction: 'inbound' }).value).toBe(protocol === 'detect' ? 2 : 0);
   });
 });
 
@@ -50,8 +51,9 @@ test('a port that demands mTLS tells a silent client nothing, and ends with it',
   });
   const mesh = testMesh();
   mesh.limits = new Map([['handshakeTimeoutMs', 50]]);
-  const { port } = await mesh.server(app, { protocol: 'opaque', mtls: 'strict' });
+  const { port, metrics } = await mesh.server(app, { protocol: 'opaque', mtls: 'strict' });
   const client = new TcpClient(port);
   await client.until(({ closed }) => closed);
   expect([client.text, connections]).toEqual(['', 0]);
+  expect(metrics.counter('limits', { limit: 'handshakeTimeoutMs' }).value).toBe(1);
 });
