@@ -29,6 +29,64 @@ interface Candidate {
   readonly match: Match;
 }
 
+/** Kinds, of which the first that is attached to a port takes it (GEP-1294, "Route types"). */
+const kinds = ['GRPCRoute', 'HTTPRoute', 'TLSRoute', 'TCPRoute'] as const;
+
+/** The routes that a connection from `client` to the port meets: of one namespace, and of one kind; none: the implicit one. */
+function routesAt(routes: readonly RouteObject[], client: string, port: number): RouteObject[] {
+  const consumer =
+    client !== 'shop' && routes.some(route => route.metadata.namespace === client && isAttached(route, port));
+  const set = routes.filter(
+    route => route.metadata.namespace === (consumer ? client : 'shop') && isAttached(route, port),
+  );
+  const kind = kinds.find(kind => set.some(route => route.kind === kind));
+  return set.filter(route => route.kind === kind);
+}
+
+/**
+ * A connection to port `port` of Service shop/web from a pod of namespace `client`, whose ClientHello has a server name ('':
+ * none; null: it is not TLS): shares of backends and of `refused`. null if its requests are looked at.
+ */
+export function decideConnection(
+  routes: readonly RouteObject[],
+  client: string,
+  port: number,
+  serverName: string | null,
+): Decision | null {
+  const set = routesAt(routes, client, port);
+  const kind = set[0]?.kind;
+  if (kind !== 'TLSRoute' && kind !== 'TCPRoute') return null;
+  const taking = set.filter(
+    ({ spec }) => kind === 'TCPRoute' || spec.hostnames?.some(hostname => takesName(hostname, serverName)),
+  );
+  // "*.example.com" is shorter than what it stands for, and an exact name is longer than any of them.
+  const length = ({ spec }: RouteObject): number =>
+    Math.max(
+      0,
+      ...(spec.hostnames ?? [])
+        .filter(hostname => takesName(hostname, serverName))
+        .map(hostname => (hostname.startsWith('*') ? hostname.length : 1000)),
+    );
+  const [best] = taking.sort((a, b) => compare([-length(a), ...ageRank(a)], [-length(b), ...ageRank(b)]));
+  if (best === undefined) return { refused: 1 };
+  const refs = best.spec.rules[0].backendRefs ?? [];
+  const total = refs.reduce((sum, ref) => sum + (ref.weight ?? 1), 0);
+  if (total === 0) return { refused: 1 };
+  const shares: Record<string, number> = {};
+  for (const ref of refs) {
+    if (ref.weight === 0) continue;
+    const outcome = isValid(ref) ? `${ref.name}:${ref.port}` : 'refused';
+    shares[outcome] = (shares[outcome] ?? 0) + (ref.weight ?? 1) / total;
+  }
+  return shares;
+}
+
+function takesName(hostname: string, serverName: string | null): boolean {
+  if (serverName === null) return false;
+  if (!hostname.startsWith('*.')) return hostname === serverName;
+  return serverName.endsWith(hostname.slice(1)) && serverName.length >= hostname.length;
+}
+
 /**
  * A request to port `port` of Service shop/web from a pod of namespace `client`. null for what the specification says
  * nothing about: a GRPCRoute and a request that is no call of gRPC, whose path is `/<service>/<method>`.
@@ -39,17 +97,12 @@ export function decideByReference(
   port: number,
   request: Request,
 ): Decision | null {
-  const consumer =
-    client !== 'shop' && routes.some(route => route.metadata.namespace === client && isAttached(route, port));
-  const set = routes.filter(
-    route => route.metadata.namespace === (consumer ? client : 'shop') && isAttached(route, port),
-  );
+  const set = routesAt(routes, client, port);
   if (set.length === 0)
     return { [forwarded(request, `web:${port}`, 'web', request.path, request.headers)]: 1 };
-  const kind = set.some(route => route.kind === 'GRPCRoute') ? 'GRPCRoute' : 'HTTPRoute';
+  const [{ kind }] = set;
   if (kind === 'GRPCRoute' && !/^\/[^/]+\/[^/]+$/.test(request.path.split('?')[0])) return null;
   const candidates = set
-    .filter(route => route.kind === kind)
     .flatMap(route =>
       route.spec.rules.flatMap((rule, ruleIndex) =>
         ((rule.matches ?? []).length === 0 ? [{}] : (rule.matches as Match[])).map(match => ({
@@ -159,8 +212,11 @@ function grpcRank({ match }: Candidate): Rank {
 }
 
 function ownerRank({ route, ruleIndex }: Candidate): Rank {
-  const { creationTimestamp, namespace, name } = route.metadata;
-  return [creationTimestamp, `${namespace}/${name}`, ruleIndex];
+  return [...ageRank(route), ruleIndex];
+}
+
+function ageRank({ metadata: { creationTimestamp, namespace, name } }: RouteObject): Rank {
+  return [creationTimestamp, `${namespace}/${name}`];
 }
 
 // ---- What the rule does

@@ -67,7 +67,7 @@ export interface Rule {
 
 export interface RouteObject {
   readonly apiVersion: string;
-  readonly kind: 'HTTPRoute' | 'GRPCRoute';
+  readonly kind: 'HTTPRoute' | 'GRPCRoute' | 'TLSRoute' | 'TCPRoute';
   readonly metadata: {
     readonly namespace: string;
     readonly name: string;
@@ -82,6 +82,8 @@ export interface RouteObject {
       readonly port?: number;
       readonly sectionName?: string;
     }[];
+    /** Of a TLSRoute. */
+    readonly hostnames?: readonly string[];
     readonly rules: readonly Rule[];
   };
 }
@@ -266,6 +268,22 @@ const grpcRule: fc.Arbitrary<Rule> = fc
     return JSON.parse(JSON.stringify({ matches, filters, backendRefs })) as Rule;
   });
 
+/** One rule of backends, as the schema demands. */
+const connectionRule: fc.Arbitrary<Rule> = fc
+  .array(backendRef, { minLength: 1, maxLength: 3 })
+  .map(refs => ({ backendRefs: refs.map(({ filters: _, ...ref }) => ref) }));
+
+const rulesOf = (kind: RouteObject['kind']): fc.Arbitrary<Rule[]> => {
+  if (kind === 'TLSRoute' || kind === 'TCPRoute')
+    return fc.array(connectionRule, { minLength: 1, maxLength: 1 });
+  return fc.array(kind === 'HTTPRoute' ? httpRule : grpcRule, { minLength: 1, maxLength: 3 });
+};
+
+const hostnames = fc.uniqueArray(
+  fc.constantFrom('a.test', 'b.a.test', '*.test', '*.a.test', '*.b.a.test', 'a.other'),
+  { minLength: 1, maxLength: 3 },
+);
+
 const parentRef = record<RouteObject['spec']['parentRefs'][number]>({
   group: fc.constant(''),
   kind: fc.constant('Service' as const),
@@ -286,17 +304,43 @@ const route = (kind: RouteObject['kind']): fc.Arbitrary<RouteObject> =>
     }),
     spec: fc.record({
       parentRefs: fc.array(parentRef, { minLength: 1, maxLength: 2 }),
-      rules: fc.array(kind === 'HTTPRoute' ? httpRule : grpcRule, { minLength: 1, maxLength: 3 }),
+      ...(kind === 'TLSRoute' ? { hostnames } : {}),
+      rules: rulesOf(kind),
     }),
   });
 
-/** Objects have names of their own in a namespace. */
-export const routes: fc.Arbitrary<RouteObject[]> = fc.uniqueArray(
-  fc.oneof({ weight: 5, arbitrary: route('HTTPRoute') }, { weight: 1, arbitrary: route('GRPCRoute') }),
-  {
+const named = (routes: fc.Arbitrary<RouteObject>): fc.Arbitrary<RouteObject[]> =>
+  fc.uniqueArray(routes, {
     maxLength: 5,
     selector: ({ kind, metadata: { namespace, name } }) => `${kind}/${namespace}/${name}`,
-  },
+  });
+
+/** Objects have names of their own in a namespace. */
+export const routes: fc.Arbitrary<RouteObject[]> = named(
+  fc.oneof({ weight: 5, arbitrary: route('HTTPRoute') }, { weight: 1, arbitrary: route('GRPCRoute') }),
+);
+
+/** Of all kinds, most of them for connections. */
+export const anyRoutes: fc.Arbitrary<RouteObject[]> = named(
+  fc.oneof(
+    { weight: 5, arbitrary: route('TLSRoute') },
+    { weight: 4, arbitrary: route('TCPRoute') },
+    { weight: 1, arbitrary: route('HTTPRoute') },
+    { weight: 1, arbitrary: route('GRPCRoute') },
+  ),
+);
+
+/** Server name of a ClientHello; '': it has none, null: no TLS. */
+export const serverNames: fc.Arbitrary<string | null> = fc.constantFrom(
+  null,
+  '',
+  'test',
+  'a.test',
+  'b.a.test',
+  'c.a.test',
+  'c.b.a.test',
+  'x.test',
+  'a.other',
 );
 
 export const requests: fc.Arbitrary<Request> = fc.record({
