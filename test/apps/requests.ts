@@ -6,12 +6,18 @@ import { once } from 'node:events';
 import { Agent, type ClientRequestArgs, request as httpRequest } from 'node:http';
 import { type ClientHttp2Session, connect as connectHttp2, type OutgoingHttpHeaders } from 'node:http2';
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
 
 export interface RawRequest {
   /** Where the connection goes; what the Host field says is another matter. */
   readonly host: string;
   readonly port: number;
-  readonly protocol: 'http1' | 'http2' | 'grpc';
+  /** `tls`: HTTP/1.1 over TLS with the application. */
+  readonly protocol: 'http1' | 'http2' | 'grpc' | 'tls';
+  /** Of the ClientHello; '': none. */
+  readonly serverName?: string;
+  /** Each request of HTTP/1.1 on a connection of its own. */
+  readonly fresh?: boolean;
   readonly method: string;
   readonly path: string;
   /** `Host` and `:authority`. */
@@ -32,7 +38,10 @@ export interface RawAnswer {
 export interface RawOutcome {
   /** The first answer; null if there was none. */
   readonly answer: RawAnswer | null;
-  /** Answers by status and, where the application has answered, version, `200 v1`; failures by their text. */
+  /**
+   * Answers by status and, where the application has answered, version, `200 v1`; failures by their text, `reset` for
+   * connections that were refused or broken off.
+   */
   readonly tally: Readonly<Record<string, number>>;
 }
 
@@ -46,7 +55,11 @@ const CONNECTIONS = 8;
 export async function send(requests: readonly RawRequest[], open: Open): Promise<RawOutcome[]> {
   const outcomes: RawOutcome[] = [];
   for (const request of requests)
-    outcomes.push(await (request.protocol === 'http1' ? sendHttp1(request, open) : sendHttp2(request, open)));
+    outcomes.push(
+      await (request.protocol === 'http1' || request.protocol === 'tls'
+        ? sendHttp1(request, open)
+        : sendHttp2(request, open)),
+    );
   return outcomes;
 }
 
@@ -64,19 +77,27 @@ async function repeat(count: number, once: () => Promise<RawAnswer>): Promise<Ra
         answer ??= got;
         add(`${got.status} ${versionOf(got.body)}`.trimEnd());
       } catch (error) {
-        add(error instanceof Error ? error.message : String(error));
+        add(nameOf(error));
       }
   };
   await Promise.all(Array.from({ length: Math.min(count, CONNECTIONS) }, go));
   return { answer, tally };
 }
 
+const RESETS: ReadonlySet<unknown> = new Set(['ECONNRESET', 'EPIPE']);
+
+/** The moment decides how a client learns of a reset. */
+function nameOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return RESETS.has((error as NodeJS.ErrnoException).code) ? 'reset' : error.message;
+}
+
 const versionOf = (body: string): string => /"version":"([^"]*)"/.exec(body)?.[1] ?? '';
 
 async function sendHttp1(request: RawRequest, open: Open): Promise<RawOutcome> {
-  const agent = new Agent({ keepAlive: true, maxSockets: CONNECTIONS });
+  const agent = new Agent({ keepAlive: request.fresh !== true, maxSockets: CONNECTIONS });
   agent.createConnection = (_options, give) => {
-    open(request.host, request.port).then(
+    openFor(request, open).then(
       socket => give?.(null, socket),
       (error: Error) => give?.(error, undefined as never),
     );
@@ -85,6 +106,16 @@ async function sendHttp1(request: RawRequest, open: Open): Promise<RawOutcome> {
   const outcome = await repeat(request.count, () => once1(request, agent));
   agent.destroy();
   return outcome;
+}
+
+async function openFor({ host, port, protocol, serverName = '' }: RawRequest, open: Open): Promise<Socket> {
+  const socket = await open(host, port);
+  if (protocol !== 'tls') return socket;
+  const servername = serverName === '' ? {} : { servername: serverName };
+  // Whom it reaches is said in the answer.
+  const secured = connectTls({ socket, ...servername, rejectUnauthorized: false });
+  await once(secured, 'secureConnect');
+  return secured;
 }
 
 function once1(

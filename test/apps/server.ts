@@ -17,6 +17,7 @@ import {
   type Http2ServerResponse,
 } from 'node:http2';
 import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 import { Server as GrpcServer, ServerCredentials } from '@grpc/grpc-js';
 import { WebSocketServer } from 'ws';
 import { echoService, healthService } from './grpc-services.ts';
@@ -41,6 +42,8 @@ interface Asked {
   /** As they came, flat. */
   rawHeaders: readonly string[];
   protocol: string;
+  /** By which a client of TLS has called; '': by none. */
+  serverName?: string;
 }
 
 /** The SPIFFE identity of the caller, as its sidecar's certificate proved it; '' without one. */
@@ -80,7 +83,7 @@ export class Application {
   }
 
   /** `?status=`, `?delay=` in milliseconds, `?header=Name:value` any number of times, `?bytes=` to add to the body. */
-  answer({ method, target, headers, rawHeaders, protocol }: Asked): Answer {
+  answer({ method, target, headers, rawHeaders, protocol, serverName }: Asked): Answer {
     const url = new URL(target, 'http://server');
     if (method === 'PUT') this.#control(url);
     else if (this.#failing)
@@ -90,6 +93,7 @@ export class Application {
       pod: this.#pod,
       version: this.#version,
       protocol,
+      ...(serverName === undefined ? {} : { serverName }),
       method,
       path: target,
       caller: callerOf(headers['x-forwarded-client-cert']),
@@ -154,7 +158,10 @@ export class Application {
   #answerHttp2(request: Http2ServerRequest, response: Http2ServerResponse, over = ''): void {
     const { method, url: target, headers, rawHeaders, httpVersion } = request;
     const protocol = `${over}HTTP/${httpVersion === '2.0' ? '2' : httpVersion}`;
-    const { status, delayMs, body } = this.answer({ method, target, headers, rawHeaders, protocol });
+    const { servername } = request.socket as Partial<TLSSocket>;
+    const tls = servername === undefined ? {} : { serverName: servername || '' };
+    const asked = { method, target, headers, rawHeaders, protocol, ...tls };
+    const { status, delayMs, body } = this.answer(asked);
     // A gRPC call of any service and method is answered with one message, which has the same text as an answer of HTTP.
     const isGrpc = headers['content-type']?.startsWith('application/grpc') === true;
     setTimeout(() => {

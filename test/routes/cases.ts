@@ -1,5 +1,6 @@
 import { backendTls } from './cases/backend-tls.ts';
 import { backends } from './cases/backends.ts';
+import { connections } from './cases/connections.ts';
 import { edited } from './cases/edits.ts';
 import { limits } from './cases/limits.ts';
 import { matching } from './cases/matching.ts';
@@ -15,6 +16,7 @@ export const cases: readonly RouteCase[] = [
   ...edited,
   ...backends,
   ...backendTls,
+  ...connections,
   ...scope,
   ...services,
   ...limits,

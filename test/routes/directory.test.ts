@@ -5,7 +5,7 @@
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Server } from 'node:net';
-import { connect } from 'node:net';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -44,11 +44,17 @@ const through =
     const socket = connect(ports.outbound, clientIn(namespace).address);
     await once(socket, 'connect');
     socket.write(`CONNECT ${host}:${port} HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`);
-    const [answer] = (await once(socket, 'data')) as [Buffer];
+    const [answer] = (await Promise.race([once(socket, 'data'), closed(socket)])) as [Buffer];
     if (!answer.toString().startsWith('HTTP/1.1 200'))
       throw new Error(`tunnel refused: ${answer.toString()}`);
     return socket;
   };
+
+/** A tunnel that leads nowhere may be closed before its answer is read. */
+async function closed(socket: Socket): Promise<never> {
+  await once(socket, 'close');
+  throw Object.assign(new Error('the tunnel was closed'), { code: 'ECONNRESET' });
+}
 
 async function listen(server: Server, address: string, port: number): Promise<void> {
   servers.push(server);

@@ -13,7 +13,9 @@ export function requestOf(
   const { protocol = 'http1', method = 'GET', path = '/', to = name, port = 80 } = step;
   const { fields = [], count = 1 } = step;
   const host = typeof to === 'string' ? to : addressOf(to.pod);
-  return { host, port, protocol, method, path, authority: step.host ?? host, fields: fields.flat(), count };
+  const { serverName = '', fresh = false } = step;
+  const authority = step.host ?? host;
+  return { host, port, protocol, serverName, fresh, method, path, authority, fields: fields.flat(), count };
 }
 
 /** How far a share may be off: more than five standard deviations of a thousand requests. */
@@ -23,9 +25,11 @@ const TOLERANCE = 0.08;
 export function judge(step: Step, { answer, tally }: RawOutcome): string[] {
   const { expect: expected, count = 1, protocol = 'http1' } = step;
   const isMixed = expected.shares !== undefined || expected.each !== undefined;
-  const wrong = expected.shares === undefined ? [] : judgeShares(expected.shares, tally, count);
+  const wrong = judgeShares(expected, tally, count);
   if (expected.each !== undefined)
     note(wrong, 'outcomes', expected.each.toSorted().join(), Object.keys(tally).toSorted().join());
+  // Where every connection is to be refused there is none.
+  if (answer === null && expected.shares?.reset === 1) return wrong;
   if (answer === null) return [...wrong, `no answer: ${JSON.stringify(tally)}`];
   if (!isMixed && count > 1 && Object.keys(tally).length > 1)
     wrong.push(`answers differ: ${JSON.stringify(tally)}`);
@@ -65,12 +69,9 @@ function fieldsOf({ answer = {}, failure }: Expected, isGrpc: boolean): Record<s
   return { ...grpcStatus, [failureHeader]: said, ...answer };
 }
 
-function judgeShares(
-  shares: Readonly<Record<string, number>>,
-  tally: Readonly<Record<string, number>>,
-  count: number,
-): string[] {
+function judgeShares({ shares }: Expected, tally: Readonly<Record<string, number>>, count: number): string[] {
   const wrong: string[] = [];
+  if (shares === undefined) return wrong;
   for (const name of new Set([...Object.keys(shares), ...Object.keys(tally)])) {
     const wanted = shares[name] ?? 0;
     const got = (tally[name] ?? 0) / count;

@@ -20,6 +20,7 @@ export const certificate = authority.issue(['app.test', 'uri:spiffe://app.test/s
 
 const http = { name: 'http', port: 80, targetPort: applicationPorts.http };
 const grpc = { name: 'grpc', port: 7070, targetPort: applicationPorts.http2 };
+const https = { name: 'https', port: 443, targetPort: applicationPorts.tls };
 
 function deployment(
   namespace: string,
@@ -89,7 +90,7 @@ export function service(
 export function objectsOf(cases: readonly RouteCase[]): KubernetesObject[] {
   return [
     ...(['v1', 'v2'] as const).map(name =>
-      service(name, [http, grpc], { selector: { tier: 'echo', version: name } }),
+      service(name, [http, grpc, https], { selector: { tier: 'echo', version: name } }),
     ),
     {
       apiVersion: 'v1',

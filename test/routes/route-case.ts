@@ -3,6 +3,7 @@
  * case has a Service of its own in front, so that all of them are in force at once, in a folder as on a cluster.
  */
 import type { FailureCode } from '../../api/failure.ts';
+import type { GatewayRouteKind } from '../../control-plane/model/model.ts';
 import type { KubernetesObject } from '../cluster/harness/kubectl.ts';
 
 /** Where everything is, but for what consumers have of their own. */
@@ -38,7 +39,12 @@ export type Version = 'v1' | 'v2';
 
 /** A request to the Service in front, unless it says otherwise; GET /, HTTP/1.1. */
 export interface Step {
-  readonly protocol?: 'http1' | 'http2' | 'grpc';
+  /** `tls`: HTTP/1.1 in TLS that the application ends. */
+  readonly protocol?: 'http1' | 'http2' | 'grpc' | 'tls';
+  /** Of the ClientHello; default: none. */
+  readonly serverName?: string;
+  /** Each on a connection of its own. */
+  readonly fresh?: boolean;
   readonly method?: string;
   readonly path?: string;
   /** Another Service, or a pod of the version. */
@@ -67,6 +73,7 @@ export interface Expected {
     readonly method?: string;
     readonly path?: string;
     readonly host?: string;
+    readonly serverName?: string;
     /** Identity that the client's sidecar has proved. */
     readonly caller?: string;
     /** `HTTP/1.1` or `HTTP/2`, after `TLS, ` if it came over the application's own. */
@@ -77,11 +84,11 @@ export interface Expected {
   readonly answer?: Readonly<Record<string, string | null>>;
   /** Of `count` requests, outcomes that all occur, and no other. */
   readonly each?: readonly string[];
-  /** Of `count` requests, the share of each outcome: `200 v1`, `500`. 0 and 1 are exact. */
+  /** Of `count` requests, the share of each outcome: `200 v1`, `500`, `reset`. 0 and 1 are exact. */
   readonly shares?: Readonly<Record<string, number>>;
 }
 
-export type RouteKind = 'HTTPRoute' | 'GRPCRoute';
+export type RouteKind = GatewayRouteKind;
 
 /** A route of a Service; `spec` may have parentRefs of its own. */
 export function routeOf(
