@@ -212,12 +212,16 @@ const prefixPath = fc.record({
 const modifierFor = (prefix: boolean): fc.Arbitrary<PathModifier | undefined> =>
   optional(prefix ? fc.oneof(fullPath, prefixPath) : fullPath);
 
-const backendRef = record<BackendRef>({
+const plainRef = {
   kind: fc.constantFrom(undefined, undefined, undefined, 'Service', 'Bucket'),
   name: fc.constantFrom('v1', 'v2', 'v1', 'v2', 'gone'),
   namespace: fc.constant('shop'),
   port: fc.constantFrom(80, 80, 80, 99),
   weight: fc.constantFrom(undefined, 0, 1, 3),
+};
+
+const backendRef = record<BackendRef>({
+  ...plainRef,
   filters: optional(fc.array(headerModifier, { maxLength: 1 })),
 });
 
@@ -270,8 +274,8 @@ const grpcRule: fc.Arbitrary<Rule> = fc
 
 /** One rule of backends, as the schema demands. */
 const connectionRule: fc.Arbitrary<Rule> = fc
-  .array(backendRef, { minLength: 1, maxLength: 3 })
-  .map(refs => ({ backendRefs: refs.map(({ filters: _, ...ref }) => ref) }));
+  .array(record<Omit<BackendRef, 'filters'>>(plainRef), { minLength: 1, maxLength: 3 })
+  .map(backendRefs => ({ backendRefs }));
 
 const rulesOf = (kind: RouteObject['kind']): fc.Arbitrary<Rule[]> => {
   if (kind === 'TLSRoute' || kind === 'TCPRoute')
