@@ -2,6 +2,7 @@
  * Operations on flat {@link FieldLines}. They work in place; nothing is allocated when nothing changes. Imported as a
  * namespace: `fields.get(head.fields, 'accept')`. Names are given in lower case, as the lines hold them.
  */
+import { truncate } from '../../runtime/truncate.ts';
 import type { FieldEdits } from '../route/route-config.ts';
 import type { FieldLines } from './stream.ts';
 
@@ -64,7 +65,7 @@ export function removePrefixed(fields: FieldLines, prefix: string): void {
     }
     kept += 2;
   }
-  if (kept !== fields.length) fields.length = kept;
+  truncate(fields, kept);
 }
 
 /** Applies a header filter of Gateway API: remove, then set, then add. */
@@ -84,5 +85,5 @@ function removeFrom(fields: FieldLines, name: string, start: number): void {
     }
     kept += 2;
   }
-  if (kept !== fields.length) fields.length = kept;
+  truncate(fields, kept);
 }

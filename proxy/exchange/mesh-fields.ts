@@ -3,6 +3,7 @@
  * identity (DESIGN §3.5). Many servers take `_` in a name for `-`, so `x_forwarded_client_cert` is the same field to them.
  */
 import { parseSpiffe } from '../../api/spiffe.ts';
+import { truncate } from '../../runtime/truncate.ts';
 import type { WorkloadLabels } from '../cluster/cluster-config.ts';
 import type { FieldLines } from './stream.ts';
 
@@ -36,7 +37,7 @@ export function stripMeshFields(fields: FieldLines): void {
     fields[kept + 1] = fields[i + 1];
     kept += 2;
   }
-  fields.length = kept;
+  truncate(fields, kept);
 }
 
 /** XFCC element (Envoy, HTTP header manipulation): who received the certificate and whose it is. */

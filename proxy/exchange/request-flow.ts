@@ -1,4 +1,5 @@
 /** The request on its way from the client to the endpoint. */
+import { truncate } from '../../runtime/truncate.ts';
 import { formatGrpcTimeout } from '../resilience/deadline.ts';
 import type { Attempt } from './attempt.ts';
 import { connectInHttp1 } from './attempts.ts';
@@ -29,7 +30,7 @@ export function sendRequest(exchange: Exchange, attempt: Attempt, connection: Cl
   exchange.direction.appendHopFields(exchange, attempt.endpoint, lines);
   const end = exchange.requestComplete && body === null && requestTrailers === null;
   const stream = connection.open(head, end, attempt);
-  lines.length = own;
+  truncate(lines, own);
   attempt.stream = stream;
   if (end) return;
   if (body !== null) {

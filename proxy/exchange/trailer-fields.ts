@@ -1,3 +1,4 @@
+import { truncate } from '../../runtime/truncate.ts';
 import { stripMeshFields } from './mesh-fields.ts';
 import type { FieldLines } from './stream.ts';
 
@@ -33,5 +34,5 @@ export function cleanTrailers(fields: FieldLines): void {
     fields[kept + 1] = fields[i + 1];
     kept += 2;
   }
-  fields.length = kept;
+  truncate(fields, kept);
 }

@@ -1,3 +1,4 @@
+import { truncate } from '../../runtime/truncate.ts';
 import { TOKEN } from './bytes.ts';
 import { END_TO_END, FIELD_TAGS } from './field-table.ts';
 
@@ -43,7 +44,7 @@ export function removeFields(fields: string[], names: string[]): void {
     fields[kept + 1] = fields[i + 1];
     kept += 2;
   }
-  fields.length = kept;
+  truncate(fields, kept);
 }
 
 const UPGRADE_PROTOCOL = /^[!#$%&'*+\-.^_`|~0-9a-z]+(\/[!#$%&'*+\-.^_`|~0-9a-z]+)?$/;

@@ -1,5 +1,6 @@
 /** The server's end of an HTTP/2 connection: requests come in. */
 import { failureHeader, failures } from '../../api/failure.ts';
+import { truncate } from '../../runtime/truncate.ts';
 import type { RequestHandler, ResetReason, ResponseHead, ServerConnection } from '../exchange/stream.ts';
 import type { TransportUser } from '../transport/transport.ts';
 import { NO_ERROR, PROTOCOL_ERROR, REFUSED_STREAM, STREAM_CLOSED } from './error-code.ts';
@@ -249,7 +250,7 @@ export class Http2ServerConnection implements ServerConnection, TransportUser, S
       this.#leavingFirst++;
       stream.receiver.onResponseSent();
     }
-    this.#leaving.length = 0;
+    truncate(this.#leaving, 0);
     this.#leavingFirst = 0;
   }
 }

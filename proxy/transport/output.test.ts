@@ -35,6 +35,30 @@ test('what a turn writes leaves as one write, in order', async () => {
   expect([output.written, output.delivered, output.position]).toEqual([50_014, 50_014, 50_014]);
 });
 
+test('outputs of a turn leave in their order, and what they write meanwhile in the next', async () => {
+  const queue = new FlushQueue();
+  const sinks = [new Sink(), new Sink(), new Sink()];
+  const [first, second, third] = sinks.map(sink => new Output(sink, queue));
+  const order: string[] = [];
+  first.onProgress = () => {
+    first.onProgress = null;
+    order.push('first');
+    first.text(' again');
+    second.text(' and more');
+    third.text('late');
+  };
+  second.onProgress = () => order.push('second');
+  third.onProgress = () => order.push('third');
+  first.text('first');
+  second.text('second');
+  await turn();
+  expect(order).toEqual(['first', 'second']);
+  expect(sinks.map(({ writes }) => writes)).toEqual([['first'], ['second and more'], []]);
+  await turn();
+  expect(order).toEqual(['first', 'second', 'third']);
+  expect(sinks.map(({ writes }) => writes)).toEqual([['first', ' again'], ['second and more'], ['late']]);
+});
+
 test('so much that waiting gains nothing leaves at once, and what comes of it is told at the end of the turn', async () => {
   const sink = new Sink();
   const output = new Output(sink, new FlushQueue());

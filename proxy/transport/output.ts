@@ -29,24 +29,29 @@ const KEPT = [256, 64, 12, 4];
  */
 export class FlushQueue {
   readonly #free: Buffer[][] = SIZES.map(() => []);
-  #outputs: Output[] = [];
-  #spare: Output[] = [];
-  #scheduled = false;
+  /** Outputs that wait, linked by `nextFlush`. */
+  #first: Output | null = null;
+  #last: Output | null = null;
   readonly #run = (): void => {
-    const outputs = this.#outputs;
-    this.#outputs = this.#spare;
-    this.#scheduled = false;
-    for (let i = 0; i < outputs.length; i++) outputs[i].flush();
-    outputs.length = 0;
-    this.#spare = outputs;
+    let output = this.#first;
+    this.#first = this.#last = null;
+    while (output !== null) {
+      const next: Output | null = output.nextFlush;
+      output.nextFlush = null;
+      output.flush();
+      output = next;
+    }
   };
 
+  /** Not to be called for an output that waits already. */
   add(output: Output): void {
-    this.#outputs.push(output);
-    if (!this.#scheduled) {
-      this.#scheduled = true;
+    if (this.#last === null) {
+      this.#first = output;
       setImmediate(this.#run);
+    } else {
+      this.#last.nextFlush = output;
     }
+    this.#last = output;
   }
 
   /** Space for at least `size` bytes. */
@@ -88,6 +93,9 @@ export class Output {
    * method that a codec writes with, so the codec may call receivers from it.
    */
   onProgress: (() => void) | null = null;
+
+  /** Link of the {@link FlushQueue}. */
+  nextFlush: Output | null = null;
 
   readonly #sink: OutputSink;
   readonly #queue: FlushQueue;
