@@ -78,7 +78,7 @@ export class FrameWriter {
     if (this.#mayGrow(streamId, length)) {
       length += this.#dataEnd - this.#dataStart - FRAME_HEADER_BYTES;
     } else {
-      output.ensure(FRAME_HEADER_BYTES + (length < 4096 ? length : 0));
+      output.ensure(FRAME_HEADER_BYTES + length);
       this.#dataStream = streamId;
       this.#dataStart = output.position;
       output.end += FRAME_HEADER_BYTES;

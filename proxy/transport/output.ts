@@ -19,9 +19,9 @@ export interface OutputSink {
   readonly takesAtOnce?: boolean;
 }
 
-/** Lengths of scratch space, and how many of each are kept for reuse: 10 MiB at most. */
-const SIZES = [4096, 32_768, 262_144, 1_048_576];
-const KEPT = [256, 64, 12, 4];
+/** Lengths of scratch space, and how many of each are kept for reuse: 12 MiB at most. */
+const SIZES = [4096, 32_768, 98_304, 262_144, 1_048_576];
+const KEPT = [256, 48, 24, 12, 4];
 
 /**
  * Flushes outputs together at the end of the current turn, and lends them the space to write into meanwhile: a connection
@@ -76,6 +76,12 @@ const HIGH_WATER = 147_456;
  * the processor's cache, and it can be used again for the next connection of the turn.
  */
 const EAGER_BYTES = 65_536;
+/**
+ * Pieces as long as this (TLS records, frames) seldom come alone: there is room at once for two more like it, up to a limit,
+ * since space that grows is copied.
+ */
+const LONG_BYTES = 8192;
+const MAX_ROOM_BYTES = 262_144;
 const NONE = Buffer.alloc(0);
 
 export class Output {
@@ -142,7 +148,9 @@ export class Output {
   }
 
   #grow(size: number): void {
-    const grown = this.#queue.take(this.end + size);
+    const needed = this.end + size;
+    const room = size < LONG_BYTES ? 0 : Math.min(3 * size, MAX_ROOM_BYTES);
+    const grown = this.#queue.take(Math.max(needed, room));
     this.bytes.copy(grown, 0, 0, this.end);
     this.#queue.give(this.bytes);
     this.bytes = grown;
