@@ -240,9 +240,10 @@ export class Dial {
     });
     socket.on('error', (error: NodeJS.ErrnoException) => {
       const failure = failureOf(error);
-      // A sidecar resets what its application does not take, before a word of TLS.
-      const open = connected && (failure !== 'refused' || tunnel === null);
-      this.#fail(open && failure !== 'timeout' ? 'backend-tls' : failure, error.message);
+      // A sidecar resets what its application does not take; an application that ends the handshake is no error of a read.
+      const reset = failure === 'refused' && tunnel !== null && error.syscall !== undefined;
+      const told = connected && !reset && failure !== 'timeout';
+      this.#fail(told ? 'backend-tls' : failure, error.message);
     });
   }
 

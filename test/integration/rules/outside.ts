@@ -38,9 +38,13 @@ export async function startOutside(certificate: Certificate, own: Certificate): 
     closers.push(() => void server.close());
     return (server.address() as AddressInfo).port;
   };
-  const https = await listen(
-    createHttpsServer(certificate, (_request, response) => void response.end('node')),
-  );
+  const answering = createHttpsServer(certificate, (_request, response) => void response.end('node'));
+  answering.on('upgrade', (_request, socket) => {
+    socket.on('error', () => {});
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n');
+    socket.pipe(socket);
+  });
+  const https = await listen(answering);
   const bytes = await listen(speakingFirst(certificate));
   const secret = await listen(speakingFirst(own));
   const grpc = await startGrpc(certificate, closers);
@@ -179,6 +183,23 @@ export async function tunnel(sidecar: string, authority: string): Promise<Socket
   }
   if (!head.startsWith('HTTP/1.1 200')) throw new Error(head);
   return socket;
+}
+
+/** What comes back in a tunnel of an upgrade through the sidecar. */
+export async function upgradeEcho(sidecar: string, host: string, text: string): Promise<string> {
+  const socket = connect(ports.outbound, sidecar);
+  socket.write(`GET / HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n`);
+  let received = '';
+  for await (const chunk of socket) {
+    const before = received;
+    received += String(chunk);
+    const end = received.indexOf('\r\n\r\n');
+    if (end === -1) continue;
+    if (!received.startsWith('HTTP/1.1 101')) break;
+    if (!before.includes('\r\n\r\n')) socket.write(text);
+    if (received.length >= end + 4 + text.length) return received.slice(end + 4);
+  }
+  throw new Error(received);
 }
 
 /** TLS of the client's own inside of a tunnel. */
