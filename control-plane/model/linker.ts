@@ -10,37 +10,10 @@ import { linkPolicy, linkTrafficPolicy, policyProblems, winnerOf } from './link-
 import { type LinkedRoute, linkRoute } from './link-route.ts';
 import { linkSplit } from './link-split.ts';
 import { linkService, linkWorkload, podsOf, serviceKey } from './link-workload.ts';
-import {
-  type GatewayRouteKind,
-  gatewayRouteKinds,
-  type Key,
-  type MeshChange,
-  type Policy,
-  type Route,
-  type Service,
-  type ServiceEndpoints,
-  type Workload,
-} from './model.ts';
+import type { Key, MeshChange, Policy, Route, Service, ServiceEndpoints, Workload } from './model.ts';
 import { MultiMap } from './multi-map.ts';
-import {
-  type EndpointSliceRecord,
-  type PolicyRecord,
-  type RecordKind,
-  type Records,
-  recordKinds,
-  type SplitRecord,
-  type TlsPolicyRecord,
-} from './records.ts';
-import { meetsAffinity } from './session-affinity.ts';
-
-type RouteKind = GatewayRouteKind | 'TrafficSplit';
-
-const routeKinds: readonly RouteKind[] = [...gatewayRouteKinds, 'TrafficSplit'];
-
-/** Identifies an object among all kinds. */
-export function subject(kind: RecordKind, key: Key): string {
-  return `${kind}/${key}`;
-}
+import { RecordIndex, references, splitSubject, subject } from './record-index.ts';
+import type { RecordKind, Records } from './records.ts';
 
 export class Linker {
   readonly services = new CopyOnWriteMap<Key, Service>();
@@ -49,28 +22,8 @@ export class Linker {
   readonly routes = new CopyOnWriteMap<string, Route>();
   readonly policies = new CopyOnWriteMap<string, Policy>();
 
-  readonly #records = Object.fromEntries(recordKinds.map(kind => [kind, new Map()])) as {
-    readonly [K in RecordKind]: Map<Key, Records[K]>;
-  };
-  /** Keys of changed records; of a slice the key of its Service, as that is what is looked at again. */
-  readonly #dirty = Object.fromEntries(recordKinds.map(kind => [kind, new Set<Key>()])) as {
-    readonly [K in RecordKind]: Set<Key>;
-  };
-  readonly #slicesOfService = new MultiMap<Key, Key>();
-  readonly #podsOfNamespace = new MultiMap<string, Key>();
-  readonly #podsOfNode = new MultiMap<string, Key>();
+  readonly #index = new RecordIndex();
   readonly #servicesOfPod = new MultiMap<Key, Key>();
-  /** Subjects of routes that name a Service as parent or backend. */
-  readonly #routesOfService = new MultiMap<Key, string>();
-  /** Subjects of routes that are attached to a Service. */
-  readonly #ownersOfService = new MultiMap<Key, string>();
-  /** Subjects of TrafficSplits that name an HTTPRouteGroup. */
-  readonly #splitsOfGroup = new MultiMap<Key, string>();
-  /** Policies that target a Service. */
-  readonly #policiesOfService = new MultiMap<Key, Key>();
-  readonly #tlsPoliciesOfService = new MultiMap<Key, Key>();
-  /** BackendTLSPolicies that refer to a ConfigMap. */
-  readonly #tlsPoliciesOfConfigMap = new MultiMap<Key, Key>();
   readonly #linkedRoutes = new Map<string, LinkedRoute>();
   readonly #setProblems: (subject: string, problems: readonly string[]) => void;
 
@@ -79,34 +32,25 @@ export class Linker {
   }
 
   get<K extends RecordKind>(kind: K, key: Key): Records[K] | undefined {
-    return this.#records[kind].get(key);
+    return this.#index.get(kind, key);
   }
 
   entries<K extends RecordKind>(kind: K): IterableIterator<[Key, Records[K]]> {
-    return this.#records[kind].entries();
+    return this.#index.entries(kind);
   }
 
   /** Takes a record, or its absence. False if nothing changes by it. */
   mark<K extends RecordKind>(kind: K, key: Key, record: Records[K] | undefined): boolean {
-    const records = this.#records[kind] as Map<Key, Records[K]>;
-    const before = records.get(key);
-    if (before === record || (before !== undefined && isDeepStrictEqual(before, record))) return false;
-    if (before !== undefined) this.#index(kind, key, before, false);
-    if (record === undefined) records.delete(key);
-    else {
-      records.set(key, record);
-      this.#index(kind, key, record, true);
-    }
-    if (kind !== 'EndpointSlice') this.#dirty[kind].add(key);
-    return true;
+    return this.#index.mark(kind, key, record);
   }
 
   link(): MeshChange {
     const change = { services: new Set<Key>(), workloads: new Set<Key>(), routed: new Set<Key>() };
-    const services = new Set(this.#dirty.Service);
-    const pods = this.#dirtyPods();
+    const { dirty, policiesOfService, tlsPoliciesOfService, routesOfService } = this.#index;
+    const services = new Set(dirty.Service);
+    const pods = this.#index.dirtyPods();
     for (const service of services) this.#linkEndpoints(service, pods, change.services);
-    for (const service of this.#dirty.EndpointSlice) {
+    for (const service of dirty.EndpointSlice) {
       services.add(service);
       this.#linkEndpoints(service, pods, change.services);
     }
@@ -115,121 +59,27 @@ export class Linker {
       change.workloads.add(pod);
       for (const service of this.#servicesOfPod.get(pod)) services.add(service);
     }
-    const routes = this.#dirtyRoutes();
-    const policies = new Set(this.#dirty.XBackendTrafficPolicy);
-    const tlsPolicies = new Set(this.#dirty.BackendTLSPolicy);
+    const routes = this.#index.dirtyRoutes();
+    const policies = new Set(dirty.XBackendTrafficPolicy);
+    const tlsPolicies = new Set(dirty.BackendTLSPolicy);
     for (const service of services) {
-      for (const policy of this.#policiesOfService.get(service)) policies.add(policy);
-      for (const policy of this.#tlsPoliciesOfService.get(service)) tlsPolicies.add(policy);
+      for (const policy of policiesOfService.get(service)) policies.add(policy);
+      for (const policy of tlsPoliciesOfService.get(service)) tlsPolicies.add(policy);
       if (!this.#linkService(service)) continue;
       change.services.add(service);
-      for (const route of this.#routesOfService.get(service)) routes.add(route);
+      for (const route of routesOfService.get(service)) routes.add(route);
     }
     for (const route of routes) this.#linkRoute(route, change.routed);
     for (const policy of policies) this.#linkPolicy(policy);
     for (const policy of tlsPolicies) this.#linkTlsPolicy(policy);
-    for (const kind of recordKinds) this.#dirty[kind].clear();
+    this.#index.clean();
     return change;
   }
 
-  #index<K extends RecordKind>(kind: K, key: Key, record: Records[K], present: boolean): void {
-    const update = present
-      ? <T>(index: MultiMap<string, T>, at: string, value: T) => index.add(at, value)
-      : <T>(index: MultiMap<string, T>, at: string, value: T) => index.delete(at, value);
-    switch (kind) {
-      case 'EndpointSlice': {
-        const { service } = record as Records['EndpointSlice'];
-        update(this.#slicesOfService, service, key);
-        this.#dirty.EndpointSlice.add(service);
-        return;
-      }
-      case 'Pod': {
-        const { namespace, node } = record as Records['Pod'];
-        update(this.#podsOfNamespace, namespace, key);
-        update(this.#podsOfNode, node, key);
-        return;
-      }
-      case 'HTTPRoute':
-      case 'GRPCRoute':
-      case 'TLSRoute':
-      case 'TCPRoute':
-      case 'TrafficSplit': {
-        const id = subject(kind, key);
-        const { parents, backends, groups } = references(record as Route | SplitRecord);
-        for (const service of parents) {
-          // Whoever shares a Service with a route that comes or goes may win or lose by it.
-          for (const other of this.#ownersOfService.get(service)) this.#markRoute(other);
-          update(this.#ownersOfService, service, id);
-        }
-        for (const service of [...parents, ...backends]) update(this.#routesOfService, service, id);
-        for (const group of groups) update(this.#splitsOfGroup, group, id);
-        return;
-      }
-      case 'HTTPRouteGroup':
-        for (const split of this.#splitsOfGroup.get(key)) this.#markRoute(split);
-        return;
-      case 'XBackendTrafficPolicy': {
-        const { namespace, targets } = record as PolicyRecord;
-        for (const name of targets) {
-          const service = serviceKey({ namespace, name });
-          update(this.#policiesOfService, service, key);
-          // Who shares it may win or lose by it.
-          this.#dirty.Service.add(service);
-        }
-        return;
-      }
-      case 'BackendTLSPolicy': {
-        const { namespace, targets, authorities } = record as TlsPolicyRecord;
-        for (const target of targets) {
-          const service = serviceKey({ namespace, name: target.service });
-          update(this.#tlsPoliciesOfService, service, key);
-          this.#dirty.Service.add(service);
-        }
-        for (const name of authorities)
-          update(this.#tlsPoliciesOfConfigMap, serviceKey({ namespace, name }), key);
-        return;
-      }
-      case 'ConfigMap':
-        for (const policy of this.#tlsPoliciesOfConfigMap.get(key)) {
-          const held = this.#records.BackendTLSPolicy.get(policy);
-          this.#dirty.BackendTLSPolicy.add(policy);
-          for (const { service } of held?.targets ?? [])
-            this.#dirty.Service.add(serviceKey({ namespace: held?.namespace ?? '', name: service }));
-        }
-        return;
-      case 'Service':
-      case 'Namespace':
-      case 'Node':
-    }
-  }
-
-  #markRoute(id: string): void {
-    const [kind, key] = splitSubject(id);
-    this.#dirty[kind].add(key);
-  }
-
-  #dirtyPods(): Set<Key> {
-    const pods = new Set(this.#dirty.Pod);
-    for (const namespace of this.#dirty.Namespace)
-      for (const pod of this.#podsOfNamespace.get(namespace)) pods.add(pod);
-    for (const node of this.#dirty.Node) for (const pod of this.#podsOfNode.get(node)) pods.add(pod);
-    return pods;
-  }
-
-  #dirtyRoutes(): Set<string> {
-    const routes = new Set<string>();
-    for (const kind of routeKinds) for (const key of this.#dirty[kind]) routes.add(subject(kind, key));
-    return routes;
-  }
-
   #linkEndpoints(service: Key, pods: Set<Key>, changed: Set<Key>): void {
-    const slices: EndpointSliceRecord[] = [];
-    for (const slice of this.#slicesOfService.get(service)) {
-      const record = this.#records.EndpointSlice.get(slice);
-      if (record !== undefined) slices.push(record);
-    }
+    const slices = this.#index.slicesOf(service);
     const before = this.endpoints.get(service);
-    const address = this.#records.Service.get(service)?.addresses[0] ?? '';
+    const address = this.get('Service', service)?.addresses[0] ?? '';
     const after = slices.length === 0 ? undefined : joinEndpoints(service, slices, address);
     if (isDeepStrictEqual(before, after)) return;
     if (after === undefined) this.endpoints.delete(service);
@@ -252,13 +102,13 @@ export class Linker {
   }
 
   #linkPod(key: Key): boolean {
-    const record = this.#records.Pod.get(key);
+    const record = this.get('Pod', key);
     const before = this.workloads.get(key);
     if (record === undefined) return this.workloads.delete(key);
     const after = linkWorkload(
       record,
-      this.#records.Namespace.get(record.namespace),
-      this.#records.Node.get(record.node),
+      this.get('Namespace', record.namespace),
+      this.get('Node', record.node),
       this.#servicesOfPod.get(key),
     );
     if (isDeepStrictEqual(before, after)) return false;
@@ -267,11 +117,11 @@ export class Linker {
   }
 
   #linkService(key: Key): boolean {
-    const record = this.#records.Service.get(key);
+    const record = this.get('Service', key);
     if (record === undefined) return this.services.delete(key);
     const linked = linkService(record, this.endpoints.get(key), pod => this.workloads.get(pod));
-    const policy = linkTrafficPolicy(winnerOf(this.#policiesOf(key)));
-    const secured = linkPorts(linked, this.#tlsPoliciesOf(key), id => this.#records.ConfigMap.get(id));
+    const policy = linkTrafficPolicy(winnerOf(this.#index.policiesOf(key)));
+    const secured = linkPorts(linked, this.#index.tlsPoliciesOf(key), id => this.get('ConfigMap', id));
     const after = policy === null ? secured : { ...secured, policy };
     if (isDeepStrictEqual(this.services.get(key), after)) return false;
     this.services.set(key, after);
@@ -295,45 +145,30 @@ export class Linker {
     this.#setProblems(id, after?.problems ?? []);
   }
 
-  /** Those that target a Service and can be in force there. */
-  *#policiesOf(service: Key): Generator<PolicyRecord> {
-    const at = this.#records.Service.get(service);
-    for (const key of this.#policiesOfService.get(service)) {
-      const policy = this.#records.XBackendTrafficPolicy.get(key);
-      if (policy !== undefined && !meetsAffinity(policy, at)) yield policy;
-    }
-  }
-
   #linkPolicy(key: Key): void {
-    const record = this.#records.XBackendTrafficPolicy.get(key);
+    const record = this.get('XBackendTrafficPolicy', key);
     const after =
       record === undefined
         ? undefined
         : linkPolicy(
             record,
             service => this.services.get(service),
-            service => this.#policiesOf(service),
+            service => this.#index.policiesOf(service),
           );
     const problems = after === undefined ? [] : policyProblems(after, record?.invalid ?? '');
     this.#setPolicy(subject('XBackendTrafficPolicy', key), after, problems);
   }
 
-  #tlsPoliciesOf(service: Key): TlsPolicyRecord[] {
-    return [...this.#tlsPoliciesOfService.get(service)].flatMap(
-      key => this.#records.BackendTLSPolicy.get(key) ?? [],
-    );
-  }
-
   #linkTlsPolicy(key: Key): void {
-    const record = this.#records.BackendTLSPolicy.get(key);
+    const record = this.get('BackendTLSPolicy', key);
     const after =
       record === undefined
         ? undefined
         : linkTlsPolicy(
             record,
             id => this.services.get(id),
-            id => this.#tlsPoliciesOf(id),
-            id => this.#records.ConfigMap.get(id),
+            id => this.#index.tlsPoliciesOf(id),
+            id => this.get('ConfigMap', id),
           );
     this.#setPolicy(subject('BackendTLSPolicy', key), after, after ? tlsPolicyProblems(after) : []);
   }
@@ -349,50 +184,14 @@ export class Linker {
     const [kind, key] = splitSubject(id);
     const services = (service: Key): Service | undefined => this.services.get(service);
     if (kind === 'TrafficSplit') {
-      const split = this.#records.TrafficSplit.get(key);
+      const split = this.get('TrafficSplit', key);
       if (split === undefined) return undefined;
-      const { splits, routes } = this.#owners(references(split).parents);
-      const groups = (group: Key) => this.#records.HTTPRouteGroup.get(group);
+      const { splits, routes } = this.#index.ownersOf(references(split).parents);
+      const groups = (group: Key) => this.get('HTTPRouteGroup', group);
       return linkSplit(id, split, splits, routes, services, groups);
     }
-    const route = this.#records[kind].get(key);
+    const route = this.get(kind, key);
     if (route === undefined) return undefined;
-    return linkRoute(id, route, this.#owners(references(route).parents).routes, services);
+    return linkRoute(id, route, this.#index.ownersOf(references(route).parents).routes, services);
   }
-
-  #owners(services: readonly Key[]): { splits: SplitRecord[]; routes: Route[] } {
-    const splits: SplitRecord[] = [];
-    const routes: Route[] = [];
-    for (const id of new Set(services.flatMap(service => [...this.#ownersOfService.get(service)]))) {
-      const [kind, key] = splitSubject(id);
-      if (kind === 'TrafficSplit') splits.push(this.#records.TrafficSplit.get(key) as SplitRecord);
-      else routes.push(this.#records[kind].get(key) as Route);
-    }
-    return { splits, routes };
-  }
-}
-
-/** Keys of the Services and HTTPRouteGroups that a route names. */
-function references(route: Route | SplitRecord): { parents: Key[]; backends: Key[]; groups: Key[] } {
-  if ('service' in route) {
-    const inNamespace = (name: string): Key => serviceKey({ namespace: route.namespace, name });
-    return {
-      parents: [inNamespace(route.service)],
-      backends: route.backends.map(backend => inNamespace(backend.service)),
-      groups: route.groups.map(inNamespace),
-    };
-  }
-  const backends = route.rules.flatMap(({ action }) =>
-    action.kind === 'redirect'
-      ? []
-      : [...action.backends, ...action.mirrors.map(mirror => mirror.backend)].flatMap(({ service }) =>
-          service === null ? [] : [serviceKey(service)],
-        ),
-  );
-  return { parents: route.parents.map(serviceKey), backends, groups: [] };
-}
-
-function splitSubject(id: string): [kind: RouteKind, key: Key] {
-  const slash = id.indexOf('/');
-  return [id.slice(0, slash) as RouteKind, id.slice(slash + 1)];
 }

@@ -5,9 +5,10 @@
  */
 import type { Clock } from '../../runtime/clock.ts';
 import type { Logger } from '../../runtime/log.ts';
-import { Linker, subject } from './linker.ts';
+import { Linker } from './linker.ts';
 import type { Key, Mesh, MeshChange, MeshStore } from './model.ts';
 import { type Problem, ProblemList, type ProblemOrigin } from './problems.ts';
+import { subject } from './record-index.ts';
 import {
   type NamespaceRecord,
   type RecordKind,
