@@ -30,6 +30,11 @@ export function attachedPorts(parent: Parent, service: Service): ServicePort[] {
   );
 }
 
+/** Whether routes of a kind can be in force at a port: one that is declared to carry something else has no requests. */
+export function isFor(kind: Route['kind'], { protocol }: ServicePort): boolean {
+  return protocol !== 'opaque' || (kind !== 'HTTPRoute' && kind !== 'GRPCRoute');
+}
+
 export function parentFault(parent: Parent, services: Services): ReferenceFault | null {
   const { namespace, name } = parent;
   const service = services(key(namespace, name));
@@ -75,7 +80,7 @@ function attachedTo(
           parent =>
             parent.namespace === service.namespace &&
             parent.name === service.name &&
-            attachedPorts(parent, service).some(attached => attached.port === port),
+            attachedPorts(parent, service).some(attached => attached.port === port && isFor(kind, attached)),
         ),
     )
     .sort((a, b) => (precedes(a, b) ? -1 : 1));
@@ -104,7 +109,7 @@ export function conflicts(
 ): ReferenceFault[] {
   const service = services(key(parent.namespace, parent.name));
   if (service === undefined) return [];
-  const ports = attachedPorts(parent, service);
+  const ports = attachedPorts(parent, service).filter(port => isFor(route.kind, port));
   const taken: string[] = [];
   const notes: string[] = [];
   for (const { port } of ports) {

@@ -549,3 +549,25 @@ test('of TCPRoutes at a port the oldest takes it, of TLSRoutes each server name 
     ],
   });
 });
+
+test('a route of requests does not take a port that carries something else', () => {
+  const { store, sync } = start();
+  const [http] = service('web').ports;
+  const ports = [http, { ...http, port: 443, name: 'https', protocol: 'opaque' as const }];
+  store.put('Service', 'shop/web', { ...service('web'), ports }, [], '');
+  store.put('HTTPRoute', 'shop/h', route('h', 'web', 'web'), [], '');
+  store.put('TLSRoute', 'shop/t', { ...route('t', 'web', 'web', 'TLSRoute'), hostnames: ['a.test'] }, [], '');
+  const parents = [{ namespace: 'shop', name: 'web', port: 443, sectionName: '' }];
+  store.put(
+    'TLSRoute',
+    'shop/s',
+    { ...route('s', 'web', 'web', 'TLSRoute'), hostnames: ['b.test'], parents },
+    [],
+    '',
+  );
+  sync();
+  const faults = (id: string) => store.current?.routes.get(id)?.faults.map(({ reason }) => reason);
+  expect(faults('HTTPRoute/shop/h')).toEqual([]);
+  expect(faults('TLSRoute/shop/t')).toEqual(['NotApplied']);
+  expect(faults('TLSRoute/shop/s')).toEqual([]);
+});

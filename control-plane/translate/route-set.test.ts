@@ -237,6 +237,13 @@ describe('routes of connections', () => {
     expect(connections([tcp('r', { rules: [] })])).toEqual(['TCPRoute/default/r/0: any →  1']);
   });
 
+  it('have a port that carries something else, whatever routes of requests are at all ports', () => {
+    const tls443 = { ...echo, port: port(443, { name: 'https', protocol: 'opaque' }) };
+    const routes = [route('r', 'echo', [rule({ 'v1:80': 1 })]), tls('t', ['a.test'])];
+    expect(routeSetOf(tls443, routes, null).kind).toBe('TLSRoute');
+    expect(routeSetOf(echo, routes, null).kind).toBe('HTTPRoute');
+  });
+
   it('of a consumer are for its namespace alone', () => {
     const parents = [{ namespace: 'default', name: 'echo', port: 80, sectionName: '' }];
     const own = tcp('own', { namespace: 'shop', parents });

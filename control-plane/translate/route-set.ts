@@ -1,4 +1,5 @@
 import { serviceCluster } from '../../api/xds/names.ts';
+import { isFor } from '../model/attachment.ts';
 import {
   anything,
   gatewayRouteKinds,
@@ -105,11 +106,12 @@ function attached(
   routes: readonly Route[],
   namespace: string,
 ): Route[] {
-  // No route can be attached to another Service; its status says so (link-route.ts).
+  // No route can be attached to another Service, nor to a port that is not for it; its status says so (link-route.ts).
   if (service.kind !== 'cluster-ip') return [];
   return routes.filter(
     route =>
       route.namespace === namespace &&
+      isFor(route.kind, port) &&
       route.parents.some(
         parent =>
           parent.namespace === service.namespace &&

@@ -190,7 +190,7 @@ export const connections: readonly RouteCase[] = [
     objects: [
       httpRoute('port-kinds', [{ backendRefs: v1 }], {
         spec: {
-          parentRefs: [parentOf('port-kinds', { port: 80 }), parentOf('port-kinds', { sectionName: 'alt' })],
+          parentRefs: [parentOf('port-kinds', { port: 80 }), parentOf('port-kinds', { port: 8080 })],
         },
       }),
       tlsRoute('port-kinds', ['a.test'], secure('v2'), {
@@ -200,10 +200,7 @@ export const connections: readonly RouteCase[] = [
       tcpRoute('port-kinds', v2),
       tcpRoute('port-kinds-lost', v2, {
         spec: {
-          parentRefs: [
-            parentOf('port-kinds', { port: 8080 }),
-            parentOf('port-kinds', { sectionName: 'https' }),
-          ],
+          parentRefs: [parentOf('port-kinds', { port: 8080 }), parentOf('port-kinds', { port: 443 })],
         },
       }),
     ],
@@ -218,5 +215,16 @@ export const connections: readonly RouteCase[] = [
       notByName('b.test'),
       all('v2', { port: 8081 }),
     ],
+  },
+  {
+    name: 'port-not-http',
+    ports: [http, https],
+    objects: [
+      httpRoute('port-not-http', [{ backendRefs: v1 }]),
+      tlsRoute('port-not-http', ['a.test'], secure('v2'), {
+        spec: { parentRefs: [parentOf('port-not-http', { port: 443 })] },
+      }),
+    ],
+    requests: [{ expect: { version: 'v1' } }, byName('a.test', 'v2'), notByName('b.test')],
   },
 ];
