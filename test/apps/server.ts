@@ -62,6 +62,7 @@ export class Application {
   readonly #pod: string;
   readonly #version: string;
   readonly #tcp: TcpServer[] = [];
+  readonly #failed = new Map<string, number>();
   #failing = process.env.FAIL === 'true';
   #requests = 0;
   /** Of HTTP/1.1, and not answered yet. */
@@ -107,6 +108,16 @@ export class Application {
       delayMs: Number(url.searchParams.get('delay') ?? 0),
       body: JSON.stringify(told),
     };
+  }
+
+  /** gRPC status of a call with `test-fail: <name>/<times>/<status>`: the first calls of the name fail. */
+  #failureOf(field: string | string[] | undefined): string {
+    const [name, times, status] = String(field ?? '').split('/');
+    if (status === undefined) return '0';
+    const failed = this.#failed.get(name) ?? 0;
+    if (failed >= Number(times)) return '0';
+    this.#failed.set(name, failed + 1);
+    return status;
   }
 
   #exposition(): string {
@@ -164,11 +175,19 @@ export class Application {
     const { status, delayMs, body } = this.answer(asked);
     // A gRPC call of any service and method is answered with one message, which has the same text as an answer of HTTP.
     const isGrpc = headers['content-type']?.startsWith('application/grpc') === true;
-    setTimeout(() => {
-      response.writeHead(status, { 'content-type': isGrpc ? 'application/grpc' : 'application/json' });
-      if (isGrpc) response.addTrailers({ 'grpc-status': '0' });
-      response.end(isGrpc ? grpcMessage(body) : body);
-    }, delayMs);
+    const failure = isGrpc ? this.#failureOf(headers['test-fail']) : '0';
+    const send = (): void => {
+      const fields = { 'content-type': isGrpc ? 'application/grpc' : 'application/json' };
+      // Trailers alone, so that it may be retried.
+      if (failure !== '0')
+        response.stream.respond({ ':status': 200, ...fields, 'grpc-status': failure }, { endStream: true });
+      else {
+        response.writeHead(status, fields);
+        if (isGrpc) response.addTrailers({ 'grpc-status': '0' });
+        response.end(isGrpc ? grpcMessage(body) : body);
+      }
+    };
+    setTimeout(send, delayMs + Number(headers['test-delay'] ?? 0));
   }
 
   grpc(): GrpcServer {

@@ -1,5 +1,6 @@
 import { backendTls } from './cases/backend-tls.ts';
 import { backends } from './cases/backends.ts';
+import { calls } from './cases/calls.ts';
 import { connections } from './cases/connections.ts';
 import { edited } from './cases/edits.ts';
 import { limits } from './cases/limits.ts';
@@ -20,4 +21,5 @@ export const cases: readonly RouteCase[] = [
   ...scope,
   ...services,
   ...limits,
+  ...calls,
 ];

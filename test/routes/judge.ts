@@ -1,5 +1,6 @@
 /** What a case asks for beside what came of it. */
-import { failureHeader, failures } from '../../api/failure.ts';
+import { randomUUID } from 'node:crypto';
+import { type FailureCode, failureHeader, failures } from '../../api/failure.ts';
 import type { RawOutcome, RawRequest } from '../apps/requests.ts';
 import type { KubernetesObject } from '../cluster/harness/kubectl.ts';
 import { type Expected, NS, type RouteCase, type Step, type Version } from './route-case.ts';
@@ -15,15 +16,29 @@ export function requestOf(
   const host = typeof to === 'string' ? to : addressOf(to.pod);
   const { serverName = '', fresh = false } = step;
   const authority = step.host ?? host;
-  return { host, port, protocol, serverName, fresh, method, path, authority, fields: fields.flat(), count };
+  return { host, port, protocol, serverName, fresh, method, path, authority, fields: unique(fields), count };
 }
 
-/** How far a share may be off: more than five standard deviations of a thousand requests. */
-const TOLERANCE = 0.08;
+/** Flat, with what stands for a name that nobody has used. */
+function unique(fields: NonNullable<Step['fields']>): string[] {
+  const name = randomUUID();
+  return fields.flatMap(([field, value]) => [field, value.replace('%unique%', name)]);
+}
+
+/** What an outcome looks like to who has asked. */
+export interface View {
+  /** A sidecar tells its failures, proves who it is, and names a URL in one form of many. */
+  readonly isSidecar: boolean;
+  /** By which a call fails. */
+  readonly grpcStatusOf: (failure: FailureCode) => number;
+}
+
+const sidecarView: View = { isSidecar: true, grpcStatusOf: code => failures[code].grpc };
 
 /** What is wrong, a sentence each. */
-export function judge(step: Step, { answer, tally }: RawOutcome): string[] {
-  const { expect: expected, count = 1, protocol = 'http1' } = step;
+export function judge(step: Step, { answer, tally }: RawOutcome, view: View = sidecarView): string[] {
+  const { expect: expected, protocol = 'http1' } = step;
+  const count = Object.values(tally).reduce((sum, times) => sum + times, 0);
   const isMixed = expected.shares !== undefined || expected.each !== undefined;
   const wrong = judgeShares(expected, tally, count);
   if (expected.each !== undefined)
@@ -34,17 +49,21 @@ export function judge(step: Step, { answer, tally }: RawOutcome): string[] {
   if (!isMixed && count > 1 && Object.keys(tally).length > 1)
     wrong.push(`answers differ: ${JSON.stringify(tally)}`);
   const isGrpc = protocol === 'grpc';
-  const wanted = fieldsOf(expected, isGrpc);
+  const wanted = fieldsOf(expected, isGrpc, view);
   const status = statusOf(expected, isGrpc);
   const seen = seenBy(answer.body);
   if (expected.shares === undefined) note(wrong, 'status', status, answer.status);
   if (expected.version !== undefined) note(wrong, 'version', expected.version, seen?.version);
   // Of several outcomes the first may be any.
-  if (expected.shares !== undefined) delete wanted[failureHeader];
-  for (const [name, value] of Object.entries(wanted))
-    note(wrong, `field ${name} of the answer`, value, valueOf(answer.fields, name));
+  if (isMixed || !view.isSidecar) delete wanted[failureHeader];
+  if (isMixed && expected.answer?.['grpc-status'] === undefined) delete wanted['grpc-status'];
+  for (const [name, value] of Object.entries(wanted)) {
+    const got = valueOf(answer.fields, name);
+    const isUrl = name === 'location' && !view.isSidecar;
+    note(wrong, `field ${name} of the answer`, value, isUrl ? normalized(got) : got);
+  }
   for (const [what, value] of Object.entries(expected.seen ?? {})) {
-    if (what === 'fields') continue;
+    if (what === 'fields' || (what === 'caller' && !view.isSidecar)) continue;
     const got = what === 'host' ? hostOf(seen) : seen?.[what];
     note(wrong, `${what} that the application saw`, value, got);
   }
@@ -61,13 +80,27 @@ function statusOf({ status = 200, failure }: Expected, isGrpc: boolean): number 
   return failure === undefined || isGrpc ? status : failures[failure].status;
 }
 
-function fieldsOf({ answer = {}, failure }: Expected, isGrpc: boolean): Record<string, string | null> {
+/** Without the port that its scheme has anyway (RFC 3986 §6.2.3). */
+function normalized(url: string | null): string | null {
+  return url === null
+    ? null
+    : url.replace(/^(http:\/\/[^/:]+):80(?=\/)|^(https:\/\/[^/:]+):443(?=\/)/, '$1$2');
+}
+
+function fieldsOf(
+  { answer = {}, failure }: Expected,
+  isGrpc: boolean,
+  { grpcStatusOf }: View,
+): Record<string, string | null> {
   const grpcStatus = isGrpc
-    ? { 'grpc-status': String(failure === undefined ? 0 : failures[failure].grpc) }
+    ? { 'grpc-status': String(failure === undefined ? 0 : grpcStatusOf(failure)) }
     : {};
   const said = failure === undefined ? null : `${failure}; ${failures[failure].sentence}`;
   return { ...grpcStatus, [failureHeader]: said, ...answer };
 }
+
+/** How far a share may be off where each request is left to chance: more than five standard deviations. */
+const toleranceOf = (share: number, count: number): number => 5.1 * Math.sqrt((share * (1 - share)) / count);
 
 function judgeShares({ shares }: Expected, tally: Readonly<Record<string, number>>, count: number): string[] {
   const wrong: string[] = [];
@@ -75,7 +108,8 @@ function judgeShares({ shares }: Expected, tally: Readonly<Record<string, number
   for (const name of new Set([...Object.keys(shares), ...Object.keys(tally)])) {
     const wanted = shares[name] ?? 0;
     const got = (tally[name] ?? 0) / count;
-    const off = wanted === 0 || wanted === 1 ? got !== wanted : Math.abs(got - wanted) > TOLERANCE;
+    const off =
+      wanted === 0 || wanted === 1 ? got !== wanted : Math.abs(got - wanted) > toleranceOf(wanted, count);
     if (off) wrong.push(`share of ${JSON.stringify(name)}: ${got} instead of ${wanted}`);
   }
   return wrong;

@@ -19,11 +19,12 @@ export async function startEnvoy(
   binary: string,
   control: number,
   api: 'GRPC' | 'DELTA_GRPC',
+  namespace = 'default',
 ): Promise<Envoy> {
   const port = await freePort();
   const folder = mkdtempSync(join(tmpdir(), 'tulle-envoy-'));
   const [config, adminPath] = [join(folder, 'envoy.yaml'), join(folder, 'admin')];
-  writeFileSync(config, stringify(bootstrap(control, api, port)));
+  writeFileSync(config, stringify(bootstrap(control, api, port, namespace)));
   const args = [
     '-c',
     config,
@@ -40,7 +41,7 @@ export async function startEnvoy(
   };
 }
 
-function bootstrap(control: number, api: 'GRPC' | 'DELTA_GRPC', port: number): object {
+function bootstrap(control: number, api: 'GRPC' | 'DELTA_GRPC', port: number, namespace: string): object {
   const address = (number: number) => ({ socket_address: { address: '127.0.0.1', port_value: number } });
   const overAds = { ads: {}, resource_api_version: 'V3' };
   const options = {
@@ -51,7 +52,7 @@ function bootstrap(control: number, api: 'GRPC' | 'DELTA_GRPC', port: number): o
     node: {
       id: 'envoy-1',
       cluster: 'envoy',
-      metadata: { 'tulle.dev/namespace': 'default', 'tulle.dev/outbound-listener': `127.0.0.1:${port}` },
+      metadata: { 'tulle.dev/namespace': namespace, 'tulle.dev/outbound-listener': `127.0.0.1:${port}` },
     },
     admin: { address: address(0) },
     dynamic_resources: {

@@ -4,6 +4,7 @@ import {
   endpoints,
   FixtureStore,
   type MeshParts,
+  match,
   mesh,
   port,
   route,
@@ -117,6 +118,22 @@ describe.each(clientNames)('%s', { timeout: TEST_MS }, name => {
     expect(failed.length).toBeGreaterThan(10);
     expect(failed.length).toBeLessThan(50);
     expect(failed.filter(line => !/^error (14|UNAVAILABLE)/.test(line))).toEqual([]);
+  });
+
+  it('fails the calls of a redirect, and does not give them to the next rule', async context => {
+    skipIfMissing(context, name);
+    const action = {
+      kind: 'redirect',
+      status: 302,
+      scheme: '',
+      host: 'a.test',
+      port: 0,
+      path: null,
+    } as const;
+    const moved = rule({}, { matches: [match({ path: { kind: 'prefix', value: '/echo.Echo' } })], action });
+    store.set({ ...parts(1, 1), routes: [route('moved', 'echo', [moved, rule({ 'one:7070': 1 })])] });
+    client = startClient(name, 'call', ['xds:///echo:7070'], bootstrapOf(server.port));
+    for (const line of await lines(5)) expect(line).toMatch(/^error (14|UNAVAILABLE)/);
   });
 
   it('calls a meshed endpoint with mTLS if the bootstrap asks for it, and refuses another identity', async context => {

@@ -41,7 +41,8 @@ export function writeRoutes(route: ResolvedRoute, servicePort: number): DeepPart
     ];
   }
   if (weighted(action).every(({ cluster }) => cluster === '')) {
-    return [{ ...common(route), action: { $case: 'directResponse', value: { status: 500 } } }];
+    const status = isForCalls(route) ? 503 : 500;
+    return [{ ...common(route), action: { $case: 'directResponse', value: { status } } }];
   }
   const forward = (withRetry: boolean): DeepPartial<Route> => ({
     ...common(route),
@@ -68,6 +69,11 @@ function preflight(route: DeepPartial<Route>, match: ResolvedRoute['match']): De
   const written = writeMatch({ ...match, method: 'OPTIONS', headers });
   written.headers?.push({ name: 'origin', headerMatchSpecifier: { $case: 'presentMatch', value: true } });
   return { ...route, match: written };
+}
+
+/** Envoy makes UNAVAILABLE of 503, which an invalid backend of a GRPCRoute is answered with, and UNKNOWN of 500. */
+function isForCalls({ origin }: ResolvedRoute): boolean {
+  return origin.startsWith('GRPCRoute/');
 }
 
 function common(route: ResolvedRoute): DeepPartial<Route> {
@@ -105,7 +111,7 @@ function writeForward(route: ResolvedRoute, action: Forward, withRetry: boolean)
       $case: 'weightedClusters',
       value: { clusters: weighted(action).map(backend => writeBackend(route, backend)) },
     },
-    clusterNotFoundResponseCode: 'INTERNAL_SERVER_ERROR',
+    clusterNotFoundResponseCode: isForCalls(route) ? 'SERVICE_UNAVAILABLE' : 'INTERNAL_SERVER_ERROR',
     ...rewriteAction(action.pathRewrite, route.match.path),
     ...(host === '' ? {} : { hostRewriteSpecifier: { $case: 'hostRewriteLiteral' as const, value: host } }),
     // Unset would be 15 s.

@@ -39,15 +39,16 @@ interface HttpPort {
 function httpPorts(reader: MeshReader, service: Service, namespace: string, omitted: Omission[]): HttpPort[] {
   if (service.kind === 'external-name') return [];
   const attached = reader.anyRoutesOf(key(service.namespace, service.name));
-  return service.ports
-    .filter(port => port.protocol !== 'opaque')
+  return [...service.ports]
     .sort((a, b) => Number(b.port === 80) - Number(a.port === 80))
     .flatMap(port => {
       const destination = { kind: 'service' as const, service, port };
       const set = routeSetOf(destination, attached, consumerOf(destination, attached, namespace));
-      if (!('connections' in set)) return [{ port, routes: set.routes }];
-      omitted.push(...omittedOfConnections(set));
-      return [];
+      if ('connections' in set) {
+        omitted.push(...omittedOfConnections(set));
+        return [];
+      }
+      return port.protocol === 'opaque' ? [] : [{ port, routes: set.routes }];
     });
 }
 
