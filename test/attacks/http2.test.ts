@@ -3,18 +3,16 @@
  * sidecars a bounded amount, and leaves the requests of another connection untouched.
  *
  * `ATTACK_SECONDS=N` makes every attack again and again for so long, by four connections at once; `ATTACK_REPORT=FILE`
- * adds to a file what each cost, and how long the requests of the neighbour took meanwhile.
+ * adds to a file what each cost, and how long the requests of the neighbour took meanwhile, 50 a second: docs/attacks.md.
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HTTP2_ATTACKS, type Http2Attack } from './http2-attacks.ts';
 import { ENTRIES, RawHttp2 } from './raw-http2.ts';
-import { cpuMs, eventually, Scene } from './scene.ts';
+import { ATTACKERS, cpuMs, eventually, RATE, Scene, SECONDS } from './scene.ts';
 
 /** Links between sidecars allow a hundred times as much; here as much as the others, so that a test ends. */
 const MESH_LIMITS =
   'mesh.resets=1000,mesh.emptyData=1000,mesh.priorities=5000,mesh.windowUpdates=10000,mesh.maxHeaderListBytes=65536,mesh.maxFrameBytes=16384';
-const SECONDS = Number(process.env['ATTACK_SECONDS'] ?? 0);
-const ATTACKERS = SECONDS === 0 ? 1 : 4;
 
 /**
  * Whether the attacker has got what is coming to it. `connections`: those that the sidecar has besides the neighbour's;
@@ -74,12 +72,14 @@ describe.each(ENTRIES)('by %s:', entry => {
     return { times, sent };
   }
 
+  if (SECONDS > 0) test('none', () => scene.measurePeace(), 60_000 + SECONDS * 2000);
+
   test.each(HTTP2_ATTACKS.filter(({ thenMs }) => thenMs === undefined))(
     '$name',
     async attack => {
       const before = await scene.victim.usage();
       const cpuBefore = cpuMs();
-      await scene.startNeighbour();
+      await scene.startNeighbour(RATE);
       const attackers = Array.from({ length: ATTACKERS }, () => attackFor(attack, SECONDS * 1000));
       const done = await Promise.all(attackers);
       await scene.settle({

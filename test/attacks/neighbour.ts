@@ -13,13 +13,13 @@ export type Order =
       readonly entry: Entry;
       readonly protocol: 'http' | 'http2';
     }
-  /** Makes one request after another. */
-  | { readonly kind: 'start' }
+  /** Makes one request after another; with `perSecond` so many, whether or not those before have been answered. */
+  | { readonly kind: 'start'; readonly perSecond?: number }
   /** Answers, when no request is under way, with what there was since the start. */
   | { readonly kind: 'pause' };
 
 export interface Service {
-  /** Milliseconds that each request took. */
+  /** Milliseconds that each request took, from when it was due. */
   readonly latencies: readonly number[];
   readonly failures: readonly string[];
 }
@@ -36,12 +36,28 @@ let running: Promise<void> = Promise.resolve();
 
 async function run(): Promise<void> {
   do {
-    const begun = performance.now();
-    const failure = await request();
-    latencies.push(performance.now() - begun);
-    if (failure !== '') failures.push(failure);
+    await measure(performance.now());
     await new Promise(resolve => setTimeout(resolve, PAUSE_MS));
   } while (!stopped && !gone);
+}
+
+/** What has to wait behind a slow answer is late as well: who asks only after each answer would not see that. */
+async function runAt(perSecond: number): Promise<void> {
+  const measured: Promise<void>[] = [];
+  const start = performance.now();
+  do {
+    const due = start + (measured.length * 1000) / perSecond;
+    const early = due - performance.now();
+    if (early > 0) await new Promise(resolve => setTimeout(resolve, early));
+    measured.push(measure(due));
+  } while (!stopped && !gone);
+  await Promise.all(measured);
+}
+
+async function measure(due: number): Promise<void> {
+  const failure = await request();
+  latencies.push(performance.now() - due);
+  if (failure !== '') failures.push(failure);
 }
 
 /** '' if the answer is the right one. */
@@ -104,7 +120,7 @@ serve<Order>(async order => {
       stopped = false;
       latencies = [];
       failures = [];
-      running = run();
+      running = order.perSecond === undefined ? run() : runAt(order.perSecond);
       return;
     case 'pause':
       stopped = true;

@@ -12,6 +12,12 @@ const MIB = 1_048_576;
 /** More than what the sidecars and V8 have been seen to take for any of the attacks (50 MiB), by a margin. */
 const MOST_MEMORY = 128 * MIB;
 
+/** A long run: every attack for so long, by so many connections at once, while the neighbour makes so many requests a second. */
+export const SECONDS = Number(process.env['ATTACK_SECONDS'] ?? 0);
+export const ATTACKERS = SECONDS === 0 ? 1 : 4;
+const LONG_RATE = 50;
+export const RATE = SECONDS === 0 ? undefined : LONG_RATE;
+
 export async function eventually(condition: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await condition())) await new Promise(resolve => setTimeout(resolve, 5));
 }
@@ -62,8 +68,9 @@ export class Scene {
     return this.victim.ports;
   }
 
-  async startNeighbour(): Promise<void> {
-    await this.#neighbour.ask({ kind: 'start' });
+  /** `perSecond`: absent: one request after the other. */
+  async startNeighbour(perSecond?: number): Promise<void> {
+    await this.#neighbour.ask({ kind: 'start', ...(perSecond === undefined ? {} : { perSecond }) });
   }
 
   /** What the neighbour has seen since it was started, when it has no request under way. */
@@ -112,19 +119,24 @@ export class Scene {
     // What Envoy calls a denial of service: a hundred times what it costs the attacker.
     expect(cpuMs).toBeLessThan(100 * attackerMs);
     expect(after.maxResident - (this.#first as Usage).resident).toBeLessThan(MOST_MEMORY);
+    const memory = (after.resident - before.resident) / MIB;
+    this.#report(name, [times, Math.round(sent / 1024), Math.round(cpuMs), memory.toFixed(1)], service);
+  }
+
+  /** What the neighbour sees while nobody attacks, in a long run. */
+  async measurePeace(): Promise<void> {
+    await this.startNeighbour(RATE);
+    await new Promise(resolve => setTimeout(resolve, SECONDS * 1000));
+    const service = await this.pauseNeighbour();
+    this.expectUndisturbed(service);
+    this.#report('none', ['', '', '', ''], service);
+  }
+
+  #report(name: string, cost: readonly (string | number)[], { latencies }: Service): void {
     const file = process.env['ATTACK_REPORT'];
     if (file === undefined) return;
-    const { latencies } = service;
-    const cells = [
-      name,
-      this.entry,
-      times,
-      Math.round(sent / 1024),
-      Math.round(cpuMs),
-      ((after.resident - before.resident) / MIB).toFixed(1),
-      latencies.length,
-      ...[0.5, 0.99, 1].map(q => quantile(latencies, q).toFixed(1)),
-    ];
+    const quantiles = [0.5, 0.99, 1].map(q => quantile(latencies, q).toFixed(1));
+    const cells = [name, this.entry, ...cost, latencies.length, ...quantiles];
     appendFileSync(file, `| ${cells.join(' | ')} |\n`);
   }
 

@@ -45,7 +45,7 @@ export type Order =
   /** Moves the clock of both sidecars on, and answers when every connection has seen it. */
   | { readonly kind: 'advance'; readonly ms: number };
 
-const PACE = 10;
+const PACE = 50;
 /** How often connections look at the clock. */
 const TICK_MS = 1000 / PACE;
 
