@@ -1,4 +1,14 @@
-/** Connections that reach the pod. Composition only: the stack from the listener to the application, from top to bottom. */
+/**
+ * Connections that reach the pod. Composition only. What a request passes, from top to bottom:
+ *
+ *  1. `TcpListener` accepts; `OriginalDestination` says which port of the pod was meant.
+ *  2. `InboundAcceptor` counts the connection and looks at its first bytes (`FirstBytes`, `readClientHello`, `detectProtocol`).
+ *  3. `terminateTls`, for a client of the mesh: its SPIFFE ID is known from here on.
+ *  4. The codec of the connection (`serveHttp`: http1, http2) makes a stream of the request; opaque bytes go to `Splice`.
+ *  5. `Exchange`, with `InboundDirection`: mesh fields are taken off and set from the identity.
+ *  6. `Applications` and `Upstream`: a connection to the application.
+ *  7. `recordExchange`: metrics and access log, once.
+ */
 import type { DataPath } from './data-path.ts';
 import { EmptyClusters } from './exchange/empty-clusters.ts';
 import { Exchange } from './exchange/exchange.ts';

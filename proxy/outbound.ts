@@ -1,4 +1,15 @@
-/** Connections that leave the pod. Composition only: the stack from the listener to the endpoint, from top to bottom. */
+/**
+ * Connections that leave the pod. Composition only. What a request passes, from top to bottom:
+ *
+ *  1. `TcpListener` accepts; `OriginalDestination` says where it was going (explicit mode: the listener, CONNECT or Host).
+ *  2. `OutboundAcceptor` counts the connection, looks its destination up in `Destinations`, and at its first bytes if the
+ *     protocol is not declared (`FirstBytes`, `detectProtocol`).
+ *  3. The codec of the connection (`serveHttp`: http1, http2) makes a stream of the request; opaque bytes go to `Splice`.
+ *  4. `Exchange`, with `OutboundDirection`: route, backend, edits of the head.
+ *  5. `Cluster.pick`: the endpoint of an attempt; another one if it fails and may be tried again (`attempts.ts`).
+ *  6. `Upstream`: a pooled connection to it, over mTLS if it is meshed.
+ *  7. `recordExchange`: metrics and access log, once.
+ */
 import type { Destinations } from './cluster/destination.ts';
 import type { DataPath } from './data-path.ts';
 import { EmptyClusters } from './exchange/empty-clusters.ts';

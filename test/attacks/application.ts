@@ -34,7 +34,9 @@ export class Application {
   }
 
   static #http2(): Application {
-    const server = createHttp2Server({ settings: { maxConcurrentStreams: 10_000 } });
+    // Node counts resets per connection, and the sidecar's carry those of everybody: see docs/attacks.md.
+    const patient = { streamResetBurst: 1_000_000, streamResetRate: 1_000_000 };
+    const server = createHttp2Server({ settings: { maxConcurrentStreams: 10_000 }, ...patient });
     const application = new Application(server);
     server.on('sessionError', () => {});
     server.on('stream', (stream: ServerHttp2Stream, headers) => {

@@ -408,10 +408,11 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
     counted: ['headerTimeoutMs'],
   },
   {
-    name: 'a hundred thousand DATA frames of one octet',
+    name: 'sixty thousand DATA frames of one octet',
     run: async peer => {
       peer.say(headers(1, POST, false));
-      await peer.repeat(100_000, () => [oneOctet]);
+      // As many as the first window has room for: when there is more of it is for the application to say.
+      await peer.repeat(60_000, () => [oneOctet]);
       peer.say(frame(DATA, END_STREAM, 1));
       await peer.until(() => peer.bytes.has(1) || peer.over);
     },
