@@ -1,4 +1,5 @@
 /** Requests at an even rate, however long the answers take, each with what came of it. */
+import { randomUUID } from 'node:crypto';
 import { Agent, type ClientRequestArgs, request as httpRequest, type IncomingMessage } from 'node:http';
 import type { Open } from './requests.ts';
 
@@ -87,7 +88,8 @@ export function callFresh(host: string, open: Open): Promise<SteadyAnswer> {
 }
 
 function agentOf(open: Open, keepAlive: boolean): Agent {
-  const agent = new Agent({ keepAlive, maxSockets: keepAlive ? CONNECTIONS : Number.POSITIVE_INFINITY });
+  // Without a limit on sockets: what waits for one is forgotten when a connection for it cannot be opened.
+  const agent = new Agent({ keepAlive, maxFreeSockets: CONNECTIONS });
   agent.createConnection = ({ host, port }, give) => {
     open(String(host), Number(port)).then(
       socket => give?.(null, socket),
@@ -111,26 +113,32 @@ const nothing: SteadyAnswer = {
 /** Never rejects. */
 function callOnce({ host, method, delayMs }: SteadyCall, agent: Agent): Promise<SteadyAnswer> {
   return new Promise(resolve => {
-    const failed = (error: Error): void => resolve({ ...nothing, error: error.message });
+    let address = '';
+    const failed = (error: Error): void => resolve({ ...nothing, error: error.message, address });
     const options: ClientRequestArgs = {
       host,
       port: 80,
       method,
       path: delayMs === 0 ? '/' : `/?delay=${delayMs}`,
       agent,
-      timeout: TIMEOUT_MS,
+      // An application that ends may reset a kept connection at the moment at which a request is sent on it: only what may be
+      // repeated is not lost by that (RFC 9110 §9.2.2).
+      headers: method === 'POST' ? { 'idempotency-key': randomUUID() } : {},
     };
     const outgoing = httpRequest(options, response => {
       let body = '';
-      // A kept connection has left the answer by its end.
-      const { remoteAddress = '' } = response.socket;
       response.setEncoding('utf8').on('data', (part: string) => {
         body += part;
       });
-      response.on('end', () => resolve(read(response, body, remoteAddress)));
+      response.on('end', () => resolve(read(response, body, address)));
       response.on('error', failed);
     });
-    outgoing.on('timeout', () => outgoing.destroy(new Error('timeout')));
+    // While it is connected: afterwards nobody knows.
+    outgoing.on('socket', socket => {
+      address = socket.remoteAddress ?? '';
+    });
+    const timer = setTimeout(() => outgoing.destroy(new Error('timeout')), TIMEOUT_MS);
+    outgoing.on('close', () => clearTimeout(timer));
     outgoing.on('error', failed);
     outgoing.end(method === 'POST' ? POSTED : undefined);
   });

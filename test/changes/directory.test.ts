@@ -226,12 +226,12 @@ test(
     await whenEverywhere();
     converged = true;
     await Promise.all([...loads.map(load => load.stop()), following]);
-    const { tally, wrong, wrongCount } = judge.verdicts;
+    const { tally, wrong, wrongTally } = judge.verdicts;
     const requests = loads.reduce((sum, { begun }) => sum + begun, 0);
     process.stdout.write(
       `${history.moments.length} states, ${requests} requests: ${JSON.stringify(tally)}\n`,
     );
-    expect({ wrongCount, wrong }).toEqual({ wrongCount: 0, wrong: [] });
+    expect({ wrongTally, wrong }).toEqual({ wrongTally: {}, wrong: [] });
   },
   SECONDS * 1000 + 240_000,
 );

@@ -33,7 +33,8 @@ export interface Verdicts {
   readonly tally: Readonly<Record<string, number>>;
   /** The first of those that no state explains. */
   readonly wrong: readonly string[];
-  readonly wrongCount: number;
+  /** All of those by what they were. */
+  readonly wrongTally: Readonly<Record<string, number>>;
 }
 
 const KEPT = 10;
@@ -43,22 +44,25 @@ const absent: readonly string[] = ['CONNECT_FAILED', 'CONNECT_TIMEOUT'] satisfie
 
 export class Judge {
   readonly #history: History;
-  readonly #knowsEndpoints: boolean;
+  readonly #isFolder: boolean;
   /** Number of the oldest state by which a client's calls of a host may still be answered. */
   readonly #floors = new Map<string, number>();
   readonly #tally: Record<string, number> = {};
   readonly #wrong: string[] = [];
-  #wrongCount = 0;
+  readonly #wrongTally: Record<string, number> = {};
   #shown = 0;
 
-  /** `knowsEndpoints`: the pods of a state are its endpoints, and no others may answer. */
-  constructor(history: History, knowsEndpoints: boolean) {
+  /**
+   * `isFolder`: the pods of a state are its endpoints, and no others may answer; and nothing is at an address that belongs to
+   * no Service. On a cluster kube-proxy may still, or already, carry bytes from there to pods, past all rules.
+   */
+  constructor(history: History, isFolder: boolean) {
     this.#history = history;
-    this.#knowsEndpoints = knowsEndpoints;
+    this.#isFolder = isFolder;
   }
 
   get verdicts(): Verdicts {
-    return { tally: this.#tally, wrong: this.#wrong, wrongCount: this.#wrongCount };
+    return { tally: this.#tally, wrong: this.#wrong, wrongTally: this.#wrongTally };
   }
 
   /** The newest state that an answer has shown. */
@@ -91,16 +95,21 @@ export class Judge {
     let explained = this.#isEndpoint(around, answered) ? floor : newest + 1;
     while (
       explained <= newest &&
-      !explains(this.#history.moments[explained].shop, around, call.host, answered)
+      !this.#explains(this.#history.moments[explained].shop, around, call.host, answered)
     )
       explained++;
-    this.#count(answered);
+    count(this.#tally, answered);
     if (explained > newest) this.#refuse(call, answered, floor, newest);
     else this.#raise(`${call.client} ${call.host}`, explained);
   }
 
+  #explains(shop: Shop, around: readonly Shop[], host: string, answered: Answered): boolean {
+    const passedOn = !this.#isFolder && answered.status === 200 && answered.rule === '';
+    return (passedOn && frontAt(shop, host) === null) || explains(shop, around, host, answered);
+  }
+
   #isEndpoint(around: readonly Shop[], { pod }: Answered): boolean {
-    if (!this.#knowsEndpoints || pod === '') return true;
+    if (!this.#isFolder || pod === '') return true;
     return around.some(({ pods }) => pods.some(({ name }) => name === pod));
   }
 
@@ -109,13 +118,8 @@ export class Judge {
     this.#shown = Math.max(this.#shown, number);
   }
 
-  #count({ status, error, rule }: Answered): void {
-    const name = status === 200 ? `200 ${rule === '' ? 'without' : 'by'} a rule` : `${status} ${error}`;
-    this.#tally[name] = (this.#tally[name] ?? 0) + 1;
-  }
-
   #refuse(call: Call, answered: Answered, floor: number, newest: number): void {
-    this.#wrongCount++;
+    count(this.#wrongTally, answered);
     if (this.#wrong.length === KEPT) return;
     const states = [];
     for (let i = floor; i <= newest; i++) {
@@ -126,6 +130,11 @@ export class Judge {
     }
     this.#wrong.push(`${JSON.stringify({ ...call, ...answered })} in states ${states.join(', ')}`);
   }
+}
+
+function count(tally: Record<string, number>, { status, error, rule }: Answered): void {
+  const name = status === 200 ? `200 ${rule === '' ? 'without' : 'by'} a rule` : `${status} ${error}`;
+  tally[name] = (tally[name] ?? 0) + 1;
 }
 
 /** Whether the answer may come of this state of the rules, with the backends and endpoints of one of the states around. */

@@ -142,6 +142,7 @@ test.skipIf(skipped !== null)(
 async function report(changes: readonly Change[]): Promise<void> {
   const pushes = await pushTimes(changes[0].begunAt);
   const all = changes.flatMap(({ begunAt, turns }) => turns.map(({ at }) => at - begunAt));
+  const told = changes.flatMap(({ writtenAt, turns }) => turns.map(({ at }) => at - writtenAt));
   const last = changes.map(({ begunAt, turns }) => Math.max(...turns.map(({ at }) => at)) - begunAt);
   const pushed = changes.flatMap(({ writtenAt, turns }) => {
     const end = Math.max(...turns.map(({ at }) => at));
@@ -153,6 +154,7 @@ async function report(changes: readonly Change[]): Promise<void> {
   const lines = [
     `${changes.length} changes, ${PODS} pods, a request every ${EVERY_MS} ms each, load ${loadavg()[0].toFixed(1)}`,
     `from kubectl apply to the new version's first answer, each pod: ${figures(all)}`,
+    `of that, from the API server's event on, each pod: ${figures(told)}`,
     `from kubectl apply until every pod has it: ${figures(last)}`,
     `  of that: kubectl and API server: ${figures(changes.map(({ begunAt, writtenAt }) => writtenAt - begunAt))}`,
     `  control plane, until the first push: ${figures(pushed.map(({ writtenAt, first }) => first - writtenAt))}`,
