@@ -102,10 +102,10 @@ export async function listening(host: string, port: number, timeoutMs = 10_000):
   }
 }
 
-/** The first version number in what a program says of itself; '' if there is none. */
+/** The first version number in what a program says of itself, which may begin with its path; '' if there is none. */
 export function versionOf(program: string, option: string): string {
   const { stdout, stderr } = spawnSync(program, [option], { encoding: 'utf8' });
-  return /\d+\.\d+[.\w]*/.exec(`${stdout}${stderr}`)?.[0] ?? '';
+  return /\d+\.\d+[.\w]*/.exec(`${stdout}${stderr}`.replaceAll(program, ''))?.[0] ?? '';
 }
 
 /** Path of a program, or null. */
