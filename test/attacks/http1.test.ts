@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HTTP1_ATTACKS, type Http1Attack } from './http1-attacks.ts';
 import { RawHttp1 } from './raw-http1.ts';
 import { ENTRIES } from './raw-http2.ts';
-import { ATTACKERS, cpuMs, RATE, Scene, SECONDS } from './scene.ts';
+import { Scene, SECONDS } from './scene.ts';
 
 describe.each(ENTRIES)('by %s:', entry => {
   let scene: Scene;
@@ -20,42 +20,20 @@ describe.each(ENTRIES)('by %s:', entry => {
     expect(peer.received).toMatch(/\r\ntulle-error: [A-Z_]+; [^\r]+\r\n/);
   }
 
-  /** The whole of an attack, by one connection after another. @returns how often, and how many octets were sent */
-  async function attackFor(attack: Http1Attack, ms: number): Promise<{ times: number; sent: number }> {
-    const until = performance.now() + ms;
-    let times = 0;
-    let sent = 0;
-    do {
-      const peer = new RawHttp1(scene.ports, entry);
-      await attack.run(peer);
-      await peer.untilClosed();
-      expectEnd(peer, attack);
-      sent += peer.socket.bytesWritten;
-      times++;
-    } while (performance.now() < until);
-    return { times, sent };
+  /** The whole of an attack on a connection. @returns how many octets were sent */
+  async function attackOnce(attack: Http1Attack): Promise<number> {
+    const peer = new RawHttp1(scene.ports, entry);
+    await attack.run(peer);
+    await peer.untilClosed();
+    expectEnd(peer, attack);
+    return peer.socket.bytesWritten;
   }
 
   if (SECONDS > 0) test('none', () => scene.measurePeace(), 60_000 + SECONDS * 2000);
 
   test.each(HTTP1_ATTACKS.filter(({ thenMs }) => thenMs === undefined))(
     '$name',
-    async attack => {
-      const before = await scene.victim.usage();
-      const cpuBefore = cpuMs();
-      await scene.startNeighbour(RATE);
-      const done = await Promise.all(
-        Array.from({ length: ATTACKERS }, () => attackFor(attack, SECONDS * 1000)),
-      );
-      await scene.settle({
-        ...attack,
-        before,
-        service: await scene.pauseNeighbour(),
-        attackerMs: cpuMs() - cpuBefore,
-        times: done.reduce((sum, { times }) => sum + times, 0),
-        sent: done.reduce((sum, { sent }) => sum + sent, 0),
-      });
-    },
+    attack => scene.withstand(attack, () => attackOnce(attack)),
     60_000 + SECONDS * 2000,
   );
 

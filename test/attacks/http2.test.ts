@@ -8,7 +8,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { HTTP2_ATTACKS, type Http2Attack } from './http2-attacks.ts';
 import { ENTRIES, RawHttp2 } from './raw-http2.ts';
-import { ATTACKERS, cpuMs, eventually, RATE, Scene, SECONDS } from './scene.ts';
+import { eventually, Scene, SECONDS } from './scene.ts';
 
 /** Links between sidecars allow a hundred times as much; here as much as the others, so that a test ends. */
 const MESH_LIMITS =
@@ -56,41 +56,21 @@ describe.each(ENTRIES)('by %s:', entry => {
     return peer;
   }
 
-  /** The whole of an attack, by one connection after another. @returns how often, and how many octets were sent */
-  async function attackFor(attack: Http2Attack, ms: number): Promise<{ times: number; sent: number }> {
-    const until = performance.now() + ms;
-    let times = 0;
-    let sent = 0;
-    do {
-      const peer = await begin(attack);
-      await peer.until(() => isEnded(peer, attack, 1, 1));
-      sent += peer.socket.bytesWritten;
-      times++;
-      peer.destroy();
-      expectEnd(peer, attack);
-    } while (performance.now() < until);
-    return { times, sent };
+  /** The whole of an attack on a connection. @returns how many octets were sent */
+  async function attackOnce(attack: Http2Attack): Promise<number> {
+    const peer = await begin(attack);
+    await peer.until(() => isEnded(peer, attack, 1, 1));
+    const sent = peer.socket.bytesWritten;
+    peer.destroy();
+    expectEnd(peer, attack);
+    return sent;
   }
 
   if (SECONDS > 0) test('none', () => scene.measurePeace(), 60_000 + SECONDS * 2000);
 
   test.each(HTTP2_ATTACKS.filter(({ thenMs }) => thenMs === undefined))(
     '$name',
-    async attack => {
-      const before = await scene.victim.usage();
-      const cpuBefore = cpuMs();
-      await scene.startNeighbour(RATE);
-      const attackers = Array.from({ length: ATTACKERS }, () => attackFor(attack, SECONDS * 1000));
-      const done = await Promise.all(attackers);
-      await scene.settle({
-        ...attack,
-        before,
-        service: await scene.pauseNeighbour(),
-        attackerMs: cpuMs() - cpuBefore,
-        times: done.reduce((sum, { times }) => sum + times, 0),
-        sent: done.reduce((sum, { sent }) => sum + sent, 0),
-      });
-    },
+    attack => scene.withstand(attack, () => attackOnce(attack)),
     60_000 + SECONDS * 2000,
   );
 

@@ -14,26 +14,18 @@ const MOST_MEMORY = 128 * MIB;
 
 /** A long run: every attack for so long, by so many connections at once, while the neighbour makes so many requests a second. */
 export const SECONDS = Number(process.env['ATTACK_SECONDS'] ?? 0);
-export const ATTACKERS = SECONDS === 0 ? 1 : 4;
+const ATTACKERS = SECONDS === 0 ? 1 : 4;
 const LONG_RATE = 50;
-export const RATE = SECONDS === 0 ? undefined : LONG_RATE;
+const RATE = SECONDS === 0 ? undefined : LONG_RATE;
 
 export async function eventually(condition: () => Promise<boolean> | boolean): Promise<void> {
   while (!(await condition())) await new Promise(resolve => setTimeout(resolve, 5));
 }
 
-/** What an attack did. */
-export interface Account {
+interface Attack {
   readonly name: string;
   /** Limits or protocol errors, under one of which it must be counted; none where nothing is wrong. */
   readonly counted: readonly string[];
-  readonly before: Usage;
-  /** CPU time of the attacker's process, which is also the application's, ms. */
-  readonly attackerMs: number;
-  readonly times: number;
-  /** Octets that the attackers sent. */
-  readonly sent: number;
-  readonly service: Service;
 }
 
 export class Scene {
@@ -110,8 +102,28 @@ export class Scene {
     if (counted.length > 0) expect([counted, sum(after) > sum(before)]).toEqual([counted, true]);
   }
 
-  /** All that must hold after an attack. `ATTACK_REPORT=FILE` adds what it cost to the file. */
-  async settle({ name, counted, before, attackerMs, times, sent, service }: Account): Promise<void> {
+  /**
+   * An attack, by every attacker one connection after another, and all that must hold after it. `attackOnce` makes the whole
+   * of it on a connection, and answers how many octets it sent. `ATTACK_REPORT=FILE` adds what it cost to the file.
+   */
+  async withstand({ name, counted }: Attack, attackOnce: () => Promise<number>): Promise<void> {
+    const before = await this.victim.usage();
+    const cpuBefore = ownCpuMs();
+    await this.startNeighbour(RATE);
+    let times = 0;
+    let sent = 0;
+    const attack = async (): Promise<void> => {
+      const until = performance.now() + SECONDS * 1000;
+      do {
+        const octets = await attackOnce();
+        sent += octets;
+        times++;
+      } while (performance.now() < until);
+    };
+    await Promise.all(Array.from({ length: ATTACKERS }, attack));
+    const service = await this.pauseNeighbour();
+    // CPU time of the attackers, and of the application, which is in the same process.
+    const attackerMs = ownCpuMs() - cpuBefore;
     const after = await this.forgotten();
     this.expectCounted(counted, before, after);
     this.expectUndisturbed(service);
@@ -153,7 +165,7 @@ function quantile(values: readonly number[], q: number): number {
 }
 
 /** Milliseconds of CPU that this process has used. */
-export function cpuMs(): number {
+function ownCpuMs(): number {
   const { user, system } = process.cpuUsage();
   return (user + system) / 1000;
 }

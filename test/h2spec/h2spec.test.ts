@@ -1,6 +1,7 @@
 import { beforeAll, expect, it } from 'vitest';
 import { TcpClient } from '../integration/proxy/apps.ts';
-import { findH2spec, runH2spec, type Tool } from './run-h2spec.ts';
+import type { Tool } from '../peers/tool-cache.ts';
+import { findH2spec, runH2spec } from './run-h2spec.ts';
 import { targets } from './targets.ts';
 
 /** Tests of h2spec 2.2.1 with -S: generic, HTTP/2, HPACK. */
@@ -15,18 +16,18 @@ const TIMEOUT_MS = 300_000;
  */
 const PREFACE = 'http2/3.5: Sends invalid connection preface';
 
-let tool: Tool = { missing: 'not looked for' };
+let tool: Tool<{ readonly path: string }> = { kind: 'missing', reason: 'not looked for' };
 
 beforeAll(async () => {
   tool = await findH2spec();
-  if ('missing' in tool) console.warn(`h2spec is skipped: ${tool.missing}`);
+  if (tool.kind === 'missing') console.warn(`h2spec is skipped: ${tool.reason}`);
 }, TIMEOUT_MS);
 
 it.for(targets)(
   '$name passes every test of h2spec: generic, HTTP/2, HPACK, strict',
   { timeout: TIMEOUT_MS },
   async ({ takesHttp1, headerBytes = HEADER_BYTES, start }, context) => {
-    if ('missing' in tool) return context.skip(tool.missing);
+    if (tool.kind === 'missing') return context.skip(tool.reason);
     let requests = 0;
     const port = await start(() => requests++);
     const { passed, failed } = await runH2spec(tool.path, '127.0.0.1', port, headerBytes);

@@ -1,46 +1,20 @@
 /** Runs h2spec (github.com/summerwind/h2spec) against whatever listens on an address. */
 import { execFile } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { findGoProgram } from '../peers/go-program.ts';
+import type { Tool } from '../peers/tool-cache.ts';
 
 const run = promisify(execFile);
-const MODULE = 'github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible';
-const INSTALL_TIMEOUT_MS = 240_000;
 const RUN_TIMEOUT_MS = 240_000;
 /** How long h2spec waits for each expected frame. A test that passes never waits. */
 const FRAME_TIMEOUT_S = 3;
 
-export type Tool = { path: string } | { missing: string };
-
-/**
- * The h2spec program: `H2SPEC` names one; otherwise it is built once per machine by Go, into `TULLE_TOOLS` or a folder
- * of the system's temporary directory.
- */
-export async function findH2spec(): Promise<Tool> {
-  const given = process.env['H2SPEC'];
-  if (given !== undefined)
-    return existsSync(given) ? { path: given } : { missing: `H2SPEC is ${given}, which does not exist` };
-  const folder = process.env['TULLE_TOOLS'] ?? join(tmpdir(), 'tulle-tools');
-  const path = join(folder, 'h2spec');
-  if (existsSync(path)) return { path };
-  try {
-    await run('go', ['version']);
-  } catch {
-    return { missing: 'Go is not installed, which builds h2spec' };
-  }
-  try {
-    await mkdir(folder, { recursive: true });
-    await run('go', ['install', MODULE], {
-      env: { ...process.env, GOBIN: folder },
-      timeout: INSTALL_TIMEOUT_MS,
-    });
-    return { path };
-  } catch (error) {
-    return { missing: `go install of h2spec failed: ${String(error).slice(0, 300)}` };
-  }
+/** The h2spec program: `H2SPEC` names one; otherwise it is built once per machine by Go. */
+export function findH2spec(): Promise<Tool<{ readonly path: string }>> {
+  return findGoProgram('H2SPEC', 'github.com/summerwind/h2spec/cmd/h2spec', 'v2.2.1+incompatible');
 }
 
 export interface H2specResult {

@@ -1,18 +1,11 @@
 /** Delay between pods: Toxiproxy (github.com/Shopify/toxiproxy), since netem is not in every kernel. */
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import type { EndpointConfig } from '../../../proxy/cluster/cluster-config.ts';
+import { findGoProgram } from '../../peers/go-program.ts';
 import { ports } from './ports.ts';
 import type { World } from './world.ts';
 
-const run = promisify(execFile);
-const MODULE = 'github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0';
-const INSTALL_TIMEOUT_MS = 240_000;
 const API_PORT = 8474;
 /** Toxiproxy listens at these besides the ports that it stands for. */
 const LISTEN_OFFSET = 10_000;
@@ -25,41 +18,17 @@ export interface Toxiproxy {
   close(): unknown;
 }
 
-/** `TOXIPROXY` names the program; otherwise Go builds it once per machine, as test/h2spec has its tool. */
-async function find(): Promise<{ readonly path: string } | { readonly missing: string }> {
-  const given = process.env['TOXIPROXY'];
-  if (given !== undefined)
-    return existsSync(given) ? { path: given } : { missing: `TOXIPROXY is ${given}, which does not exist` };
-  const folder = join(process.env['TULLE_TOOLS'] ?? join(tmpdir(), 'tulle-tools'), 'toxiproxy');
-  const path = join(folder, 'server');
-  if (existsSync(path)) return { path };
-  try {
-    await run('go', ['version']);
-  } catch {
-    return { missing: 'Go is not installed, which builds Toxiproxy' };
-  }
-  try {
-    await mkdir(folder, { recursive: true });
-    await run('go', ['install', MODULE], {
-      env: { ...process.env, GOBIN: folder },
-      timeout: INSTALL_TIMEOUT_MS,
-    });
-    return { path };
-  } catch (error) {
-    return { missing: `go install of Toxiproxy failed: ${String(error).slice(0, 300)}` };
-  }
-}
-
 /** Runs in the pod `outside` and delays each way by so much. */
 export async function startToxiproxy(world: World, delayMs: number): Promise<Toxiproxy> {
-  const found = await find();
+  // `TOXIPROXY` names the program; otherwise Go builds it.
+  const found = await findGoProgram('TOXIPROXY', 'github.com/Shopify/toxiproxy/v2/cmd/server', 'v2.12.0');
   const { outside, one } = world.pods;
   const through = (port: number): EndpointConfig => ({
     ...world.at('one', 'echo'),
     address: outside.ip,
     port: port + LISTEN_OFFSET,
   });
-  if ('missing' in found) return { missing: found.missing, through, close() {} };
+  if (found.kind === 'missing') return { missing: found.reason, through, close() {} };
   const child = spawn('ip', ['netns', 'exec', outside.namespace, found.path, '-port', String(API_PORT)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
-import { cachedFolder, findTool, run, type Tool } from '../tool-cache.ts';
+import { goInstalled } from '../go-program.ts';
+import { findTool, run, type Tool } from '../tool-cache.ts';
 import type { InteropPeer } from './interop-peer.ts';
 
 const VERSION = 'v1.85.0';
@@ -14,13 +15,8 @@ const SOAK = [
 /** grpc-go, built by Go. */
 export function findGoPeer(): Promise<Tool<InteropPeer>> {
   return findTool(async () => {
-    const folder = await cachedFolder(`grpc-interop-go-${VERSION}`, async made => {
-      const programs = ['client', 'server'].map(name => `google.golang.org/grpc/interop/${name}@${VERSION}`);
-      await run('go', ['install', ...programs], {
-        env: { ...process.env, GOBIN: made },
-        timeout: 240_000,
-      });
-    });
+    const programs = ['client', 'server'].map(name => `google.golang.org/grpc/interop/${name}@${VERSION}`);
+    const folder = await goInstalled(`grpc-interop-go-${VERSION}`, programs);
     return {
       language: 'Go',
       ownCases: [],
