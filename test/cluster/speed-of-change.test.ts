@@ -1,13 +1,15 @@
 /**
- * From `kubectl apply` of a weight to the new split in force in every sidecar: each pod asks all the time and notes when
- * the other version answers. The short form asserts that all come to it; for figures (docs/speed-of-change.md):
+ * From `kubectl apply` of a weight to the new split in force in every sidecar. When it is in force says the log of each
+ * sidecar; and each pod asks all the time, so that a sidecar whose word does not hold is found. The short form asserts that
+ * all come to the new split; for figures (docs/speed-of-change.md):
  *
  *     TULLE_SPEED_PODS=50 TULLE_SPEED_CHANGES=40 npx vitest run --config test/cluster/vitest.config.ts \
  *       test/cluster/speed-of-change.test.ts
  */
 import { loadavg } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { controlPlaneName, systemNamespace } from '../../api/installation.ts';
+import { annotations } from '../../api/annotations.ts';
+import { controlPlaneName, sidecarContainer, systemNamespace } from '../../api/installation.ts';
 import { ApiClient } from '../../runtime/kubernetes/api-client.ts';
 import { findCredentials } from '../../runtime/kubernetes/credentials.ts';
 import type { Turn } from '../apps/follow.ts';
@@ -21,7 +23,7 @@ import { deployment, service, version } from './mesh/workloads.ts';
 const NS = 'tulle-test-speed';
 const PODS = Number(process.env['TULLE_SPEED_PODS'] ?? 8);
 const CHANGES = Number(process.env['TULLE_SPEED_CHANGES'] ?? 3);
-/** Between two requests of a pod; a change is seen so much later at most. */
+/** Between two requests of a pod; its answers tell of a change so much later at most. */
 const EVERY_MS = Number(process.env['TULLE_SPEED_EVERY_MS'] ?? 100);
 /** Pods that start at the same time: each needs a good second of a core. */
 const BATCH = 10;
@@ -33,7 +35,8 @@ interface Change {
   readonly begunAt: number;
   /** When a watch of the API server told of it. */
   readonly writtenAt: number;
-  readonly turns: readonly Turn[];
+  /** Of each pod its first answer by the new version. */
+  readonly turns: ReadonlyMap<string, Turn>;
 }
 
 const skipped = await ensure(gatewayApi);
@@ -59,6 +62,7 @@ beforeAll(
     await apply(
       ...deployment(NS, 'follower', Math.min(PODS, BATCH), {
         args: ['follow', JSON.stringify(follow)],
+        annotations: { [annotations.logLevel.name]: 'debug' },
         spec: { terminationGracePeriodSeconds: 1 },
       }),
     );
@@ -107,15 +111,48 @@ const figures = (samples: readonly number[]): string => {
   return `p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms`;
 };
 
+interface LogLine {
+  readonly pod: string;
+  /** ms since 1970. */
+  readonly at: number;
+  readonly [field: string]: unknown;
+}
+
+/** What containers have logged with this message. */
+async function logged(message: string, since: number, ...of: readonly string[]): Promise<LogLine[]> {
+  const from = `--since-time=${new Date(since).toISOString()}`;
+  const logs = await kubectl('logs', ...of, '--prefix', '--tail=-1', from, `--max-log-requests=${PODS}`);
+  return logs.split('\n').flatMap(line => {
+    const [, pod, text] = /^\[pod\/([^/]+)\/[^\]]+\] (\{.*\})$/.exec(line) ?? [];
+    if (pod === undefined || !text.includes(`"msg":"${message}"`)) return [];
+    const fields = JSON.parse(text) as { time: string };
+    return [{ ...fields, pod, at: Date.parse(fields.time) }];
+  });
+}
+
 /** When the control plane's replicas wrote the pushes of routes, ms since 1970. */
 async function pushTimes(since: number): Promise<number[]> {
-  const from = `--since-time=${new Date(since).toISOString()}`;
   const selector = ['-n', systemNamespace, '-l', `app.kubernetes.io/name=${controlPlaneName}`];
-  const logs = await kubectl('logs', ...selector, '--tail=-1', from);
-  return logs
-    .split('\n')
-    .filter(line => line.includes('"msg":"pushed"') && line.includes('"type":"routes"'))
-    .map(line => Date.parse((JSON.parse(line) as { time: string }).time));
+  const lines = await logged('pushed', since, ...selector);
+  return lines.filter(({ type }) => type === 'routes').map(({ at }) => at);
+}
+
+/**
+ * When each change was in force in each sidecar, ms since 1970: with a new route come clusters and endpoints that nothing
+ * named before, so it is the last thing that the sidecar took over before it answered so first.
+ */
+async function inForce(changes: readonly Change[]): Promise<ReadonlyMap<string, number>[]> {
+  const selector = ['-n', NS, '-l', 'app=follower', '-c', sidecarContainer];
+  const lines = await logged('configuration taken over', changes[0].begunAt, ...selector);
+  return changes.map(({ begunAt, turns }) => {
+    const times = new Map<string, number>();
+    for (const { pod, at } of lines) {
+      const turn = turns.get(pod);
+      if (turn !== undefined && at >= begunAt && at <= turn.at)
+        times.set(pod, Math.max(at, times.get(pod) ?? 0));
+    }
+    return times;
+  });
 }
 
 test.skipIf(skipped !== null)(
@@ -134,32 +171,38 @@ test.skipIf(skipped !== null)(
       expect(turns.slice(-CHANGES - 1).map(turn => turn.version)).toEqual(
         Array.from({ length: CHANGES + 1 }, (_, i) => (i % 2 === 0 ? 'v1' : 'v2')),
       );
-    await report(changes);
+    const times = await inForce(changes);
+    for (const [i, { turns }] of changes.entries())
+      for (const [pod, turn] of turns) {
+        // It said so, and no request that began afterwards had an answer by the weights before.
+        expect(times[i].get(pod), `change ${i} in ${pod}`).toBeGreaterThanOrEqual(turn.notBefore);
+      }
+    await report(changes, times);
   },
   60_000 + CHANGES * CONVERGE_SECONDS * 1000,
 );
 
-async function report(changes: readonly Change[]): Promise<void> {
+async function report(
+  changes: readonly Change[],
+  times: readonly ReadonlyMap<string, number>[],
+): Promise<void> {
   const pushes = await pushTimes(changes[0].begunAt);
-  const all = changes.flatMap(({ begunAt, turns }) => turns.map(({ at }) => at - begunAt));
-  const told = changes.flatMap(({ writtenAt, turns }) => turns.map(({ at }) => at - writtenAt));
-  const last = changes.map(({ begunAt, turns }) => Math.max(...turns.map(({ at }) => at)) - begunAt);
-  const pushed = changes.flatMap(({ writtenAt, turns }) => {
-    const end = Math.max(...turns.map(({ at }) => at));
-    const times = pushes.filter(time => time >= writtenAt - 50 && time <= end);
-    return times.length === 0
-      ? []
-      : [{ writtenAt, first: Math.min(...times), last: Math.max(...times), end }];
+  const rows = changes.map(({ begunAt, writtenAt, turns }, i) => {
+    const forced = [...times[i].values()];
+    const answered = [...turns.values()].map(({ at }) => at);
+    const pushed = pushes.filter(time => time >= writtenAt - 50 && time <= Math.max(...forced));
+    return { begunAt, writtenAt, forced, answered, pushed };
   });
+  const of = (samples: (row: (typeof rows)[number]) => readonly number[]): string =>
+    figures(rows.flatMap(samples));
   const lines = [
     `${changes.length} changes, ${PODS} pods, a request every ${EVERY_MS} ms each, load ${loadavg()[0].toFixed(1)}`,
-    `from kubectl apply to the new version's first answer, each pod: ${figures(all)}`,
-    `of that, from the API server's event on, each pod: ${figures(told)}`,
-    `from kubectl apply until every pod has it: ${figures(last)}`,
-    `  of that: kubectl and API server: ${figures(changes.map(({ begunAt, writtenAt }) => writtenAt - begunAt))}`,
-    `  control plane, until the first push: ${figures(pushed.map(({ writtenAt, first }) => first - writtenAt))}`,
-    `  from the first to the last push: ${figures(pushed.map(({ first, last }) => last - first))}`,
-    `  from the last push to the last pod's first answer: ${figures(pushed.map(({ last, end }) => end - last))}`,
+    `from kubectl apply until in force, each sidecar: ${of(({ forced, begunAt }) => forced.map(at => at - begunAt))}`,
+    `  of that: kubectl and API server, until a watch tells: ${of(row => [row.writtenAt - row.begunAt])}`,
+    `  control plane, until the first push: ${of(({ pushed, writtenAt }) => pushed.slice(0, 1).map(() => Math.min(...pushed) - writtenAt))}`,
+    `  from the first to the last push: ${of(({ pushed }) => pushed.slice(0, 1).map(() => Math.max(...pushed) - Math.min(...pushed)))}`,
+    `from kubectl apply until in force in all: ${of(({ forced, begunAt }) => [Math.max(...forced) - begunAt])}`,
+    `from kubectl apply to the first answer, each pod: ${of(({ answered, begunAt }) => answered.map(at => at - begunAt))}`,
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
 }

@@ -28,17 +28,19 @@ export class Followers {
     for (const check of this.#waiting) check();
   }
 
-  /** Resolves with the newest turn of each when all `count` pods have come to the version. */
-  async allAt(version: string, count: number, seconds: number): Promise<Turn[]> {
-    const newest = (): Turn[] => [...this.turns.values()].flatMap(turns => turns.slice(-1));
-    const there = (): boolean => newest().filter(turn => turn.version === version).length === count;
+  /** Resolves with the newest turn of each pod, by its name, when all `count` have come to the version. */
+  async allAt(version: string, count: number, seconds: number): Promise<ReadonlyMap<string, Turn>> {
+    const newest = (): Map<string, Turn> =>
+      new Map([...this.turns].flatMap(([pod, turns]) => turns.slice(-1).map(turn => [pod, turn])));
+    const there = (): boolean =>
+      [...newest().values()].filter(turn => turn.version === version).length === count;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     const check = (): void => {
       if (there()) resolve();
     };
     this.#waiting.add(check);
     const timer = setTimeout(() => {
-      const told = newest().map(turn => turn.version);
+      const told = [...newest().values()].map(turn => turn.version);
       reject(
         new Error(`not all of ${count} pods came to ${version} within ${seconds} s: ${told.join(', ')}`),
       );
