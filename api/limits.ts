@@ -370,6 +370,16 @@ export const limits = {
     description: 'WINDOW_UPDATE frames, besides ten for each DATA frame sent',
     outcome: CALM,
   },
+  maxOwnResets: {
+    of: ['http2'],
+    default: 400,
+    mesh: 40_000,
+    ...count,
+    description:
+      'streams that we reset on a connection to a server. It carries the cancels of everybody, and servers end one that brings too many (Node: 1,000 at once)',
+    outcome: 'new requests go to another connection; this one ends with its last stream',
+    uncounted: true,
+  },
   maxOutstandingBytes: {
     of: ['http2'],
     default: MIB,

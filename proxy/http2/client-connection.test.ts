@@ -252,6 +252,21 @@ describe('the end of a connection', () => {
     expect(client.transport.ended).toBe(true);
   });
 
+  it('by its last stream, after as many resets of ours as a server may count against everybody', async () => {
+    const client = new ClientUnderTest({ maxOwnResets: 2 });
+    const [first, second, third] = [open(client), open(client), open(client)];
+    first.stream?.reset();
+    await settled();
+    expect(client.owner.events).not.toContain('draining');
+    client.receive(headers(3, [':status', 'x'], true));
+    expect(second.reset).toBe('protocol-error');
+    await settled();
+    expect(client.owner.events).toContain('draining');
+    expect([client.connection.capacity, client.transport.ended]).toEqual([0, false]);
+    client.receive(headers(5, OK, true));
+    expect([third.ended, client.transport.ended]).toEqual([true, true]);
+  });
+
   it('without warning: what has left is lost, what has not is refused', () => {
     const client = new ClientUnderTest();
     const left = open(client);

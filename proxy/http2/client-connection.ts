@@ -163,6 +163,7 @@ export class Http2ClientConnection implements ClientConnection, TransportUser, S
 
   /** The pool hears of capacity when it had none, so that it need not be told at every response. */
   onStreamClosed(): void {
+    if (this.#mux.resets >= this.#mux.limits.maxOwnResets) this.drain();
     if (this.#draining) {
       if (this.active === 0) this.#mux.finish();
     } else if (this.#toldCapacity === 0 && this.capacity > 0) {

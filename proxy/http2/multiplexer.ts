@@ -80,6 +80,8 @@ export class Multiplexer {
   readonly blocks: BlockPool;
   /** Streams that we reset lately. */
   readonly resetIds = new RecentIds();
+  /** Streams that we have reset since the beginning, without those that were never open. */
+  resets = 0;
 
   readonly side: Side;
   readonly clock: () => number;
@@ -217,6 +219,7 @@ export class Multiplexer {
   resetStream(stream: Http2Stream, code: number): void {
     this.writer.reset(stream.id, code);
     this.resetIds.add(stream.id);
+    this.resets++;
     this.close(stream);
   }
 

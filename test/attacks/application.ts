@@ -15,6 +15,8 @@ interface Exchange {
 export class Application {
   /** Requests that are under way. */
   active = 0;
+  /** Why it has ended HTTP/2 connections that did not end by themselves. */
+  readonly cutOff: string[] = [];
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
 
@@ -34,11 +36,9 @@ export class Application {
   }
 
   static #http2(): Application {
-    // Node counts resets per connection, and the sidecar's carry those of everybody: see docs/attacks.md.
-    const patient = { streamResetBurst: 1_000_000, streamResetRate: 1_000_000 };
-    const server = createHttp2Server({ settings: { maxConcurrentStreams: 10_000 }, ...patient });
+    const server = createHttp2Server({ settings: { maxConcurrentStreams: 10_000 } });
     const application = new Application(server);
-    server.on('sessionError', () => {});
+    server.on('sessionError', error => application.cutOff.push(error.message));
     server.on('stream', (stream: ServerHttp2Stream, headers) => {
       application.#begin(stream);
       serve({
