@@ -4,6 +4,7 @@
  */
 import { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { getSystemErrorName } from 'node:util';
 
 interface Handle {
   /** File descriptor; -1 when closed. */
@@ -65,6 +66,45 @@ export function readInto(socket: Socket, onread: OnRead): boolean {
   Object.assign(socket, { [buffer]: onread.buffer, [callback]: onread.callback });
   handle.useUserBuffer(onread.buffer);
   return true;
+}
+
+/** A write that was not done when `writeBuffer` returned. */
+export interface WriteRequest {
+  /** Called with the status when it is done. */
+  oncomplete: ((status: number) => void) | null;
+  /** What `oncomplete` would have been called with, had there been one: 0, or the negative number of an error. */
+  readonly writeStatus: number | null;
+  /** What the kernel reads from, which must live as long as the write. */
+  buffer: Buffer | null;
+}
+
+/** The writing part of a handle. */
+export interface WriteHandle {
+  /** The handle under a TLS handle. */
+  readonly _parent?: WriteHandle;
+  /** Bytes that the kernel has not taken yet; absent where no kernel is underneath. */
+  readonly writeQueueSize?: number;
+  /** @returns 0 if it is done, the negative number of an error, or what is under way */
+  writeBuffer(request: null, bytes: Buffer): number | WriteRequest;
+}
+
+/** Handles make their own requests since then; older ones end the process for want of one. */
+const OWN_REQUESTS = [26, 10] as const;
+
+/** For writing without a Writable; null if the socket is closed or this version of Node wants one. */
+export function writeHandleOf(socket: Socket, version = process.versions.node): WriteHandle | null {
+  const [major, minor] = version.split('.').map(Number);
+  if (major < OWN_REQUESTS[0] || (major === OWN_REQUESTS[0] && minor < OWN_REQUESTS[1])) return null;
+  const handle = handleOf(socket) as (Handle & Partial<WriteHandle>) | null;
+  if (handle === null) return null;
+  if (handle.writeBuffer === undefined) throw new Error('this version of Node cannot write to a handle');
+  return handle as WriteHandle;
+}
+
+/** What Node's own writes fail with. */
+export function writeError(status: number): NodeJS.ErrnoException {
+  const code = getSystemErrorName(status);
+  return Object.assign(new Error(`write ${code}`), { errno: status, code, syscall: 'write' });
 }
 
 /** Makes the coming `destroy()` end TCP with RST instead of FIN, under TLS as well. */

@@ -1,9 +1,9 @@
 import type { Socket } from 'node:net';
-import { TLSSocket } from 'node:tls';
 import type { ResetReason } from '../exchange/stream.ts';
 import { type FlushQueue, Output, type OutputSink } from './output.ts';
 import type { PeerWatch } from './peer-watch.ts';
 import { descriptorOf, type OnRead, resetOnDestroy } from './socket-handle.ts';
+import { createSocketWriter, type SocketWriter } from './socket-writer.ts';
 import type { Transport, TransportUser } from './transport.ts';
 
 /** What all connections of a process share. */
@@ -16,8 +16,6 @@ export interface TransportShared {
   /** Absent where the kernel cannot be asked: then it decides by itself when a peer is dead. */
   watch?: PeerWatch;
 }
-
-const EMPTY = Buffer.alloc(0);
 
 /**
  * High-water mark of connections that carry the requests of many: what does not fit into the output is kept stream by
@@ -37,16 +35,12 @@ export class SocketTransport implements Transport, OutputSink {
   readonly output: Output;
   /** Gets what is read; may be replaced at any time. */
   user: TransportUser;
-  /** The bytes that {@link lend} was given last are still in use. */
-  retained = false;
   /** Bytes read since the beginning. */
   received = 0;
   #socket: Socket | null = null;
+  #writer: SocketWriter | null = null;
   #state: 'new' | 'open' | 'ending' | 'closed' = 'new';
   #reason: ResetReason = 'connection-closed';
-  /** An empty write waits behind what the socket holds, to tell when it is gone. */
-  #marked = false;
-  #tls = false;
   /** The peer has sent FIN. */
   #ended = false;
   /** `received` at the last sign of life, and when that was; NaN before the first tick. */
@@ -56,7 +50,7 @@ export class SocketTransport implements Transport, OutputSink {
   #delivered = 0;
   readonly #readBuffer: Buffer;
   readonly #watch: PeerWatch | undefined;
-  readonly #onTaken: () => void;
+  readonly #onTaken: (held: number) => void;
   readonly #onEnding: () => void;
 
   constructor(shared: TransportShared, user: TransportUser, highWater?: number) {
@@ -64,17 +58,13 @@ export class SocketTransport implements Transport, OutputSink {
     this.user = user;
     this.#readBuffer = shared.readBuffer;
     this.#watch = shared.watch;
-    this.#onTaken = () => {
-      this.#marked = false;
-      const socket = this.#socket;
-      if (socket === null || this.#state === 'closed') return;
-      this.output.taken(socket.writableLength);
-      this.#mark(socket);
+    this.#onTaken = held => {
+      if (this.#state !== 'closed') this.output.taken(held);
     };
     // FIN leaves when the bytes that were read have been looked at: an end that a reset follows is RST alone, since a FIN
     // that is on its way cannot become one, and the peer would take the connection for half open.
     this.#onEnding = () => {
-      if (this.#state === 'ending') this.#socket?.end();
+      if (this.#state === 'ending') this.#writer?.end();
     };
   }
 
@@ -94,7 +84,7 @@ export class SocketTransport implements Transport, OutputSink {
   attach(socket: Socket, direct: boolean): void {
     this.#socket = socket;
     this.#state = 'open';
-    this.#tls = socket instanceof TLSSocket;
+    this.#writer = createSocketWriter(socket, this.#onTaken);
     if (!direct) {
       socket.on('data', (bytes: Buffer) => {
         this.received += bytes.length;
@@ -115,7 +105,7 @@ export class SocketTransport implements Transport, OutputSink {
     socket.on('close', () => this.#closed());
   }
 
-  /** Gives the socket away, not reading; nothing more is told to the user. */
+  /** Gives the socket away, not reading and never written to; nothing more is told to the user. */
   detach(): Socket | null {
     const socket = this.#socket;
     if (socket === null || this.#state !== 'open') return null;
@@ -185,47 +175,20 @@ export class SocketTransport implements Transport, OutputSink {
   }
 
   write(bytes: Buffer): number {
-    const socket = this.#socket;
-    if (socket === null || socket.destroyed) return 0;
-    // TLS takes bytes only after the turn, so every write is followed; TCP mostly at once, so few are.
-    if (this.#tls) {
-      socket.write(bytes, this.#onTaken);
-      return socket.writableLength;
-    }
-    socket.write(bytes);
-    return this.#mark(socket);
+    return this.lend(bytes);
   }
 
-  /** TLS encrypts into memory of its own, whatever the kernel takes of that. */
-  get takesAtOnce(): boolean {
-    return this.#tls;
-  }
-
-  /**
-   * The kernel takes most writes at once, and TLS encrypts at once whatever does not wait behind another write: then
-   * nobody holds the bytes any more.
-   */
   lend(bytes: Buffer): number {
-    const socket = this.#socket;
-    this.retained = false;
-    if (socket === null || socket.destroyed) return 0;
-    if (this.#tls) {
-      this.retained = socket.writableLength > 0;
-      socket.write(bytes, this.#onTaken);
-      return socket.writableLength;
-    }
-    socket.write(bytes);
-    const held = this.#mark(socket);
-    this.retained = held > 0;
-    return held;
+    return this.#writer === null ? 0 : this.#writer.lend(bytes);
   }
 
-  #mark(socket: Socket): number {
-    const held = socket.writableLength;
-    if (held === 0 || this.#tls || this.#marked || socket.writableEnded) return held;
-    this.#marked = true;
-    socket.write(EMPTY, this.#onTaken);
-    return held;
+  /** The bytes that {@link lend} was given last are still in use. */
+  get retained(): boolean {
+    return this.#writer?.retained === true;
+  }
+
+  get takesAtOnce(): boolean {
+    return this.#writer?.takesAtOnce === true;
   }
 
   #closed(): void {
