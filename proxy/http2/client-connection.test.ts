@@ -255,7 +255,7 @@ describe('the end of a connection', () => {
   it('by its last stream, after as many resets of ours as a server may count against everybody', async () => {
     const client = new ClientUnderTest({ maxOwnResets: 2 });
     const [first, second, third] = [open(client), open(client), open(client)];
-    first.stream?.reset();
+    first.stream?.reset('cancelled');
     await settled();
     expect(client.owner.events).not.toContain('draining');
     client.receive(headers(3, [':status', 'x'], true));
