@@ -7,7 +7,7 @@ import type { Cors, FieldEdits, PathRewrite, Retry, RouteMatch, Session } from '
 export interface ResolvedBackend {
   /** '': invalid, its share is answered with 500. */
   readonly cluster: string;
-  /** 0 for those that only keep the sessions they have. */
+  /** 0 for those that take no requests but of sessions they have. */
   readonly weight: number;
   readonly requestFields: FieldEdits | null;
   readonly responseFields: FieldEdits | null;

@@ -166,7 +166,7 @@ describe('the routes of a Service port', () => {
     expect(origins([producer, consumer])).toEqual(['HTTPRoute/default/producer/0']);
   });
 
-  it('keep an invalid backend in the wheel, drop weight 0, and answer 500 if nothing is left', () => {
+  it('keep an invalid backend in the wheel, and one of weight 0 if it is valid; answer 500 if nothing takes requests', () => {
     const backends = (weights: Record<string, number>, invalid: string[] = []) => {
       const made = rule(weights);
       if (made.action.kind !== 'forward') throw new Error('unreachable');
@@ -181,8 +181,9 @@ describe('the routes of a Service port', () => {
       return first.action.backends.map(({ cluster, weight }) => `${cluster} ${weight}`);
     };
     expect(backends({ 'a:80': 9, 'b:80': 1 }, ['b'])).toEqual(['service/default/a:80 9', ' 1']);
-    expect(backends({ 'a:80': 9, 'b:80': 0 })).toEqual(['service/default/a:80 9']);
-    expect(backends({ 'a:80': 0 })).toEqual([' 1']);
+    expect(backends({ 'a:80': 9, 'b:80': 0 })).toEqual(['service/default/a:80 9', 'service/default/b:80 0']);
+    expect(backends({ 'a:80': 9, 'b:80': 0 }, ['b'])).toEqual(['service/default/a:80 9']);
+    expect(backends({ 'a:80': 0 })).toEqual(['service/default/a:80 0', ' 1']);
     expect(backends({})).toEqual([' 1']);
   });
 

@@ -68,7 +68,7 @@ function resolveConnections(routes: readonly Route[]): ConnectionRoute[] {
     for (const name of names) taken.add(name);
     // Without a rule there is no backend, and every connection is refused.
     const given = rule?.action.kind === 'forward' ? rule.action.backends : [];
-    const backends = resolveBackends(given, false).filter(({ weight }) => weight > 0);
+    const backends = resolveBackends(given).filter(({ weight }) => weight > 0);
     const origin = originOf(route, rule?.name ?? '', 0);
     return [{ hostnames: route.hostnames === null ? null : names, backends, origin }];
   });
@@ -181,11 +181,11 @@ function originOf(route: Route, rule: string, index: number): string {
   return `${route.kind}/${key(route.namespace, route.name)}/${rule === '' ? index : rule}`;
 }
 
-function resolveAction({ action, session }: RouteRule): Forward | Redirect {
+function resolveAction({ action }: RouteRule): Forward | Redirect {
   if (action.kind === 'redirect') return action;
   return {
     kind: 'forward',
-    backends: resolveBackends(action.backends, session !== null),
+    backends: resolveBackends(action.backends),
     pathRewrite: action.pathRewrite,
     hostRewrite: action.hostRewrite,
     mirrors: action.mirrors.flatMap(({ backend, fraction }) => {
@@ -199,14 +199,12 @@ function resolveAction({ action, session }: RouteRule): Forward | Redirect {
 type Backends = Extract<RouteAction, { kind: 'forward' }>['backends'];
 
 /**
- * Weight 0 takes no traffic, but for sessions that are there. If nothing is left, every other request is answered with 500.
+ * Weight 0 takes no traffic, but for sessions that are there; who is told of it knows its endpoints before the weight grows.
+ * If nothing is left, every other request is answered with 500.
  */
-function resolveBackends(backends: Backends, withSessions: boolean): ResolvedBackend[] {
+function resolveBackends(backends: Backends): ResolvedBackend[] {
   const resolved = backends
-    .filter(
-      ({ weight, service, policy }) =>
-        weight > 0 || (service !== null && (withSessions || hasSession(policy))),
-    )
+    .filter(({ weight, service }) => weight > 0 || service !== null)
     .map(backend => ({
       cluster: clusterOf(backend),
       weight: backend.weight,
@@ -216,10 +214,6 @@ function resolveBackends(backends: Backends, withSessions: boolean): ResolvedBac
     }));
   if (resolved.some(({ weight }) => weight > 0)) return resolved;
   return [...resolved, { cluster: '', weight: 1, requestFields: null, responseFields: null, session: null }];
-}
-
-function hasSession(policy: TrafficPolicy | null): boolean {
-  return policy !== null && policy.session !== null;
 }
 
 function sessionBehind(policy: TrafficPolicy | null): ResolvedSession | null {
