@@ -1,6 +1,6 @@
 import { UNKNOWN_SERVICE } from '../exchange/edges.ts';
 import { fixedCluster } from '../exchange/fixed-cluster.ts';
-import type { Application } from './inbound-acceptor.ts';
+import type { Application } from './inbound-connection.ts';
 
 /** Applications behind ports, made when a port is first called; the one not called longest is forgotten first. */
 export class Applications {
