@@ -1,7 +1,20 @@
+/** A process with the application that the victim's sidecar stands before: what it computes is not the attackers'. */
 import { createServer } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { Readable, Writable } from 'node:stream';
+import { serve } from './child.ts';
+
+export type Order =
+  /** Answers with the port. */
+  { readonly kind: 'start'; readonly protocol: 'http' | 'http2' } | { readonly kind: 'state' };
+
+export interface State {
+  /** Requests that are under way. */
+  readonly active: number;
+  /** Why it has ended HTTP/2 connections that did not end by themselves. */
+  readonly cutOff: readonly string[];
+}
 
 /** What both protocols give: a body, and where the answer goes when the head of it is sent. */
 interface Exchange {
@@ -12,21 +25,14 @@ interface Exchange {
 }
 
 /** An application with an answer for everybody: at once, never, or without end. */
-export class Application {
-  /** Requests that are under way. */
+class Application implements State {
   active = 0;
-  /** Why it has ended HTTP/2 connections that did not end by themselves. */
   readonly cutOff: string[] = [];
   readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
 
   private constructor(server: Server) {
     this.#server = server;
-    server.on('connection', (socket: Socket) => {
-      this.#sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => this.#sockets.delete(socket));
-    });
+    server.on('connection', (socket: Socket) => socket.on('error', () => {}));
   }
 
   static async start(protocol: 'http' | 'http2'): Promise<Application> {
@@ -41,7 +47,7 @@ export class Application {
     server.on('sessionError', error => application.cutOff.push(error.message));
     server.on('stream', (stream: ServerHttp2Stream, headers) => {
       application.#begin(stream);
-      serve({
+      respond({
         path: headers[':path'] ?? '',
         body: stream,
         gone: () => stream.destroyed,
@@ -60,7 +66,7 @@ export class Application {
     server.on('request', (request, response) => {
       application.#begin(response);
       request.on('error', () => {});
-      serve({
+      respond({
         path: request.url ?? '',
         body: request,
         gone: () => response.destroyed,
@@ -79,16 +85,11 @@ export class Application {
   get port(): number {
     return (this.#server.address() as AddressInfo).port;
   }
-
-  stop(): void {
-    this.#server.close();
-    for (const socket of this.#sockets) socket.destroy();
-  }
 }
 
 const CHUNK = Buffer.alloc(65_536);
 
-function serve({ path, body, gone, answer }: Exchange): void {
+function respond({ path, body, gone, answer }: Exchange): void {
   if (path === '/hang') {
     body.resume();
     return;
@@ -110,3 +111,17 @@ function serve({ path, body, gone, answer }: Exchange): void {
     if (!gone()) answer().end(path === '/sink' ? String(octets) : 'served');
   });
 }
+
+let application: Application;
+
+serve<Order>(async order => {
+  switch (order.kind) {
+    case 'start':
+      application = await Application.start(order.protocol);
+      return application.port;
+    case 'state': {
+      const { active, cutOff } = application;
+      return { active, cutOff } satisfies State;
+    }
+  }
+});

@@ -28,16 +28,16 @@ test('a peer that cancels a thousand streams a second is not cut off, nor is any
   for (let first = 0; first < CANCELS && !peer.over; first += AT_ONCE) {
     const ids = Array.from({ length: AT_ONCE }, (_, i) => (first + i) * 2 + 1);
     peer.say(...ids.map(id => headers(id, GET, true)));
-    await eventually(() => application.active >= AT_ONCE || peer.over);
+    await eventually(async () => (await application.state()).active >= AT_ONCE || peer.over);
     peer.say(...ids.map(id => frame(3, 0, id, uint32(CANCEL))));
     // Whatever was begun is cancelled at the application as well; one request may be the neighbour's.
-    await eventually(() => application.active <= 1 || peer.over);
+    await eventually(async () => (await application.state()).active <= 1 || peer.over);
   }
   await peer.roundTrip();
   scene.expectUndisturbed(await scene.pauseNeighbour());
   expect([peer.goaway, peer.closed]).toEqual([-1, false]);
   expect((await scene.victim.usage()).inbound).toEqual({});
   // Node allows a connection a burst of 1,000 resets: no single one has carried all of these.
-  expect(application.cutOff).toEqual([]);
+  expect((await application.state()).cutOff).toEqual([]);
   peer.destroy();
 });

@@ -79,9 +79,9 @@ describe.each(ENTRIES)('by %s:', entry => {
     await scene.startNeighbour();
     const peer = await begin(attack);
     const streams = 'released' in attack.ends ? attack.ends.released : 0;
-    await eventually(() => scene.application.active >= streams);
+    await eventually(async () => (await scene.application.state()).active >= streams);
     // What the attacker said last may still be on its way when the clock moves for the first time.
-    while (!isEnded(peer, attack, await scene.others(), scene.application.active)) {
+    while (!isEnded(peer, attack, await scene.others(), (await scene.application.state()).active)) {
       await scene.passTime(attack.thenMs ?? 0);
     }
     scene.expectUndisturbed(await scene.pauseNeighbour());

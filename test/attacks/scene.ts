@@ -1,7 +1,7 @@
 /** Victim, application and neighbour of the tests in this folder, and what must hold of them whatever the attack. */
 import { appendFileSync } from 'node:fs';
 import { expect } from 'vitest';
-import { Application } from './application.ts';
+import { ApplicationProcess } from './application-process.ts';
 import { Child } from './child.ts';
 import type { Order, Service } from './neighbour.ts';
 import type { Entry } from './raw-http2.ts';
@@ -30,12 +30,12 @@ interface Attack {
 
 export class Scene {
   readonly entry: Entry;
-  readonly application: Application;
+  readonly application: ApplicationProcess;
   readonly victim: VictimProcess;
   readonly #neighbour: Child<Order>;
   #first: Usage | null = null;
 
-  private constructor(entry: Entry, application: Application, victim: VictimProcess) {
+  private constructor(entry: Entry, application: ApplicationProcess, victim: VictimProcess) {
     this.entry = entry;
     this.application = application;
     this.victim = victim;
@@ -44,7 +44,7 @@ export class Scene {
 
   /** @param limits as in TULLE_LIMITS */
   static async start(entry: Entry, protocol: 'http' | 'http2', limits: string): Promise<Scene> {
-    const application = await Application.start(protocol);
+    const application = await ApplicationProcess.start(protocol);
     const victim = await VictimProcess.start({ application: application.port, protocol, limits });
     const scene = new Scene(entry, application, victim);
     await scene.#neighbour.ask({ kind: 'connect', ports: victim.ports, entry, protocol });
@@ -86,7 +86,7 @@ export class Scene {
   /** Resolves when nothing is left of an attack: neither its connections nor what the application did for it. */
   async forgotten(): Promise<Usage> {
     await eventually(async () => (await this.others()) === 0);
-    await eventually(() => this.application.active === 0);
+    await eventually(async () => (await this.application.state()).active === 0);
     return this.victim.usage(process.env['ATTACK_REPORT'] !== undefined);
   }
 
@@ -122,7 +122,6 @@ export class Scene {
     };
     await Promise.all(Array.from({ length: ATTACKERS }, attack));
     const service = await this.pauseNeighbour();
-    // CPU time of the attackers, and of the application, which is in the same process.
     const attackerMs = ownCpuMs() - cpuBefore;
     const after = await this.forgotten();
     this.expectCounted(counted, before, after);
