@@ -28,11 +28,14 @@ const KEPT = [256, 48, 24, 12, 4];
  * that has nothing to send holds none. One per process, passed to every connection.
  */
 export class FlushQueue {
+  /** Turns of the event loop in which something was sent. */
+  turns = 0;
   readonly #free: Buffer[][] = SIZES.map(() => []);
   /** Outputs that wait, linked by `nextFlush`. */
   #first: Output | null = null;
   #last: Output | null = null;
   readonly #run = (): void => {
+    this.turns++;
     let output = this.#first;
     this.#first = this.#last = null;
     while (output !== null) {

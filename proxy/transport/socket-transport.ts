@@ -24,6 +24,12 @@ export interface TransportShared {
 export const SHARED_HIGH_WATER = 524_288;
 
 /**
+ * So much is read of a connection before it is the turn of others. libuv reads up to 32 times, 4 MiB: what a flood of
+ * heads takes to work on, while everybody else waits.
+ */
+const SHARE_BYTES = 262_144;
+
+/**
  * A socket as a {@link Transport}: reads go to the user (a codec, or whoever looks at the first bytes), what the output
  * collected goes to the socket once per turn.
  *
@@ -41,6 +47,11 @@ export class SocketTransport implements Transport, OutputSink {
   #writer: SocketWriter | null = null;
   #state: 'new' | 'open' | 'ending' | 'closed' = 'new';
   #reason: ResetReason = 'connection-closed';
+  /** Octets read in a turn of the event loop, and which one it is. */
+  #share = 0;
+  #turn = 0;
+  /** The user does not want to read. */
+  #paused = false;
   /** The peer has sent FIN. */
   #ended = false;
   /** `received` at the last sign of life, and when that was; NaN before the first tick. */
@@ -48,14 +59,17 @@ export class SocketTransport implements Transport, OutputSink {
   #heardAt = Number.NaN;
   /** `output.written` of which the peer is known to have everything. */
   #delivered = 0;
+  readonly #queue: FlushQueue;
   readonly #readBuffer: Buffer;
   readonly #watch: PeerWatch | undefined;
   readonly #onTaken: (held: number) => void;
   readonly #onEnding: () => void;
+  readonly #onOthersServed: () => void;
 
   constructor(shared: TransportShared, user: TransportUser, highWater?: number) {
     this.output = new Output(this, shared.queue, highWater);
     this.user = user;
+    this.#queue = shared.queue;
     this.#readBuffer = shared.readBuffer;
     this.#watch = shared.watch;
     this.#onTaken = held => {
@@ -66,6 +80,9 @@ export class SocketTransport implements Transport, OutputSink {
     this.#onEnding = () => {
       if (this.#state === 'ending') this.#writer?.end();
     };
+    this.#onOthersServed = () => {
+      if (!this.#paused && this.#state !== 'closed') this.#socket?.resume();
+    };
   }
 
   /** To be given to the socket when it is made, so that it reads into our buffers. */
@@ -73,7 +90,7 @@ export class SocketTransport implements Transport, OutputSink {
     return {
       buffer: this.#readBuffer,
       callback: (size, buffer) => {
-        this.received += size;
+        this.#count(size);
         if (this.#state !== 'closed') this.user.receive((buffer as Buffer).subarray(0, size));
         return true;
       },
@@ -87,7 +104,7 @@ export class SocketTransport implements Transport, OutputSink {
     this.#writer = createSocketWriter(socket, this.#onTaken);
     if (!direct) {
       socket.on('data', (bytes: Buffer) => {
-        this.received += bytes.length;
+        this.#count(bytes.length);
         if (this.#state !== 'closed') this.user.receive(bytes);
       });
     }
@@ -103,6 +120,18 @@ export class SocketTransport implements Transport, OutputSink {
       if (this.#state !== 'closed') this.output.taken(0);
     });
     socket.on('close', () => this.#closed());
+  }
+
+  #count(octets: number): void {
+    this.received += octets;
+    const turn = this.#queue.turns;
+    if (turn === this.#turn) this.#share += octets;
+    else this.#share = octets;
+    this.#turn = turn;
+    if (this.#share < SHARE_BYTES || this.#paused || this.#socket === null) return;
+    this.#share = 0;
+    this.#socket.pause();
+    setImmediate(this.#onOthersServed);
   }
 
   /** Gives the socket away, not reading and never written to; nothing more is told to the user. */
@@ -125,10 +154,12 @@ export class SocketTransport implements Transport, OutputSink {
   }
 
   pause(): void {
+    this.#paused = true;
     this.#socket?.pause();
   }
 
   resume(): void {
+    this.#paused = false;
     this.#socket?.resume();
   }
 

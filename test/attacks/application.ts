@@ -94,6 +94,8 @@ function respond({ path, body, gone, answer }: Exchange): void {
     body.resume();
     return;
   }
+  // Not even its content is taken.
+  if (path === '/stall') return;
   if (path === '/stream') {
     const stream = answer();
     const more = (): void => {

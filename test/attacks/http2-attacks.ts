@@ -313,7 +313,7 @@ export const HTTP2_ATTACKS: readonly Http2Attack[] = [
   {
     name: 'DATA beyond the window of a stream',
     run: peer => {
-      peer.say(headers(1, request('/hang', 'POST'), false));
+      peer.say(headers(1, request('/stall', 'POST'), false));
       for (let i = 0; i < 40; i++) peer.say(frame(DATA, 0, 1, Buffer.alloc(16_384)));
     },
     ends: { reset: [FLOW_CONTROL_ERROR] },

@@ -9,7 +9,7 @@ import type { Usage, VictimPorts } from './victim.ts';
 import { VictimProcess } from './victim-process.ts';
 
 const MIB = 1_048_576;
-/** More than what the sidecars and V8 have been seen to take for any of the attacks (50 MiB), by a margin. */
+/** More than what the sidecars and V8 have been seen to take for any of the attacks by one attacker (50 MiB), by a margin. */
 const MOST_MEMORY = 128 * MIB;
 
 /** A long run: every attack for so long, by so many connections at once, while the neighbour makes so many requests a second. */
@@ -129,7 +129,7 @@ export class Scene {
     const cpuMs = after.cpuMs - before.cpuMs;
     // What Envoy calls a denial of service: a hundred times what it costs the attacker.
     expect(cpuMs).toBeLessThan(100 * attackerMs);
-    expect(after.maxResident - (this.#first as Usage).resident).toBeLessThan(MOST_MEMORY);
+    expect(after.maxResident - (this.#first as Usage).resident).toBeLessThan(ATTACKERS * MOST_MEMORY);
     const memory = (after.resident - before.resident) / MIB;
     this.#report(name, [times, Math.round(sent / 1024), Math.round(cpuMs), memory.toFixed(1)], service);
   }
