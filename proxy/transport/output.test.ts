@@ -192,3 +192,73 @@ test('space that the sink still uses is not used again before it is done', async
   output.text('c');
   expect([output.bytes, queue.take(1)]).toContain(space);
 });
+
+/** Turns that had one read each. */
+async function turnsOfOneRead(queue: FlushQueue, turns: number): Promise<void> {
+  for (let i = 0; i < turns; i++) {
+    const output = new Output(new Sink(), queue);
+    queue.beginRead();
+    output.text('x');
+    queue.endRead();
+    await turn();
+  }
+}
+
+test('where reads come alone, what one of them writes leaves as soon as it has been passed on', async () => {
+  const queue = new FlushQueue();
+  const sink = new Sink();
+  const output = new Output(sink, queue);
+  queue.beginRead();
+  output.text('a');
+  queue.endRead();
+  expect(sink.writes).toEqual([]);
+  await turn();
+  await turnsOfOneRead(queue, 31);
+  queue.beginRead();
+  output.text('b');
+  output.text('c');
+  expect(sink.writes).toEqual(['a']);
+  queue.endRead();
+  expect(sink.writes).toEqual(['a', 'bc']);
+  // Not from a read: whoever writes may write more.
+  output.text('d');
+  expect(sink.writes).toEqual(['a', 'bc']);
+  await turn();
+  expect(sink.writes).toEqual(['a', 'bc', 'd']);
+});
+
+test('a read inside of another does not send what the outer one has begun', async () => {
+  const queue = new FlushQueue();
+  const sink = new Sink();
+  const output = new Output(sink, queue);
+  await turnsOfOneRead(queue, 32);
+  queue.beginRead();
+  output.text('a');
+  queue.beginRead();
+  output.text('b');
+  queue.endRead();
+  expect(sink.writes).toEqual([]);
+  output.text('c');
+  queue.endRead();
+  expect(sink.writes).toEqual(['abc']);
+});
+
+test('when reads come together again, what they write leaves together', async () => {
+  const queue = new FlushQueue();
+  const sink = new Sink();
+  const output = new Output(sink, queue);
+  await turnsOfOneRead(queue, 32);
+  const reads = 200;
+  for (let i = 0; i < reads / 4; i++) {
+    for (let read = 0; read < 4; read++) {
+      queue.beginRead();
+      output.text('x');
+      queue.endRead();
+    }
+    await turn();
+  }
+  expect(sink.writes.join('')).toBe('x'.repeat(reads));
+  expect(sink.writes.at(-1)).toBe('xxxx');
+  // Sixteen were sent alone until somebody looked.
+  expect(sink.writes.filter(bytes => bytes === 'x')).toHaveLength(16);
+});

@@ -31,7 +31,7 @@ const SHARE_BYTES = 262_144;
 
 /**
  * A socket as a {@link Transport}: reads go to the user (a codec, or whoever looks at the first bytes), what the output
- * collected goes to the socket once per turn.
+ * collected goes to the socket when its queue says, mostly once per turn.
  *
  *   new ──attach──▶ open ──end()──▶ ending ──FIN of the peer──▶ closed
  *                    │                │
@@ -91,7 +91,10 @@ export class SocketTransport implements Transport, OutputSink {
       buffer: this.#readBuffer,
       callback: (size, buffer) => {
         this.#count(size);
-        if (this.#state !== 'closed') this.user.receive((buffer as Buffer).subarray(0, size));
+        if (this.#state === 'closed') return true;
+        this.#queue.beginRead();
+        this.user.receive((buffer as Buffer).subarray(0, size));
+        this.#queue.endRead();
         return true;
       },
     };
