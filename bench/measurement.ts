@@ -5,7 +5,7 @@ import type { Context, Proxy } from './proxies/proxy.ts';
 import type { Scenario } from './scenarios.ts';
 import { quantiles } from './statistics.ts';
 
-/** Long enough for Tulle's hot functions to be compiled. */
+/** Most of Tulle's hot functions are compiled then; V8 is done after up to 4 s of load, so some of that is in the figures. */
 const WARM_SECONDS = 2;
 
 export interface Measurement {
