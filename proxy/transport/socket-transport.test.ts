@@ -3,6 +3,7 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { afterEach, expect, test } from 'vitest';
 import { FlushQueue } from './output.ts';
 import { createSharedReadBuffer } from './read-buffer.ts';
+import { readBeforeClosing } from './socket-handle.ts';
 import { SocketTransport } from './socket-transport.ts';
 
 const SENT_BYTES = 64_000_000;
@@ -14,20 +15,24 @@ afterEach(() => {
 });
 
 /** A transport, and the socket at the other end. */
-async function pair(receive: (bytes: Buffer) => void): Promise<{ transport: SocketTransport; peer: Socket }> {
+async function pair(
+  receive: (bytes: Buffer) => void,
+  ended: (how: string) => void = () => {},
+): Promise<{ transport: SocketTransport; peer: Socket }> {
   const server = createServer();
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
   const shared = { queue: new FlushQueue(), readBuffer: createSharedReadBuffer(), keepaliveMs: 0 };
-  const transport = new SocketTransport(shared, { receive, receiveEnd() {}, closed() {} });
+  const transport = new SocketTransport(shared, { receive, receiveEnd: () => ended('FIN'), closed: ended });
   const { port } = server.address() as AddressInfo;
-  const socket = connect({ port, host: '127.0.0.1', onread: transport.onread() });
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true, onread: transport.onread() });
   const [[peer]] = (await Promise.all([once(server, 'connection'), once(socket, 'connect')])) as [
     Socket[],
     unknown,
   ];
   server.close();
   sockets.push(socket, peer);
+  readBeforeClosing(socket);
   transport.attach(socket, true);
   transport.resume();
   return { transport, peer };
@@ -66,4 +71,16 @@ test('a user that has paused is not made to read again', async () => {
     transport.resume();
     await new Promise(resolve => setImmediate(resolve));
   }
+});
+
+test('a reset that a write has met is told as a reset, not as the end', async () => {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const { transport, peer } = await pair(() => {}, resolve);
+  transport.pause();
+  peer.resetAndDestroy();
+  await once(peer, 'close');
+  transport.output.text('late');
+  transport.output.flush();
+  transport.resume();
+  expect(await promise).toBe('connection-reset');
 });

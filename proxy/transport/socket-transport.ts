@@ -112,6 +112,7 @@ export class SocketTransport implements Transport, OutputSink {
       });
     }
     socket.on('end', () => {
+      if (this.#writer?.failed === true) return;
       this.#ended = true;
       if (this.#state !== 'closed') this.user.receiveEnd();
     });

@@ -8,6 +8,8 @@ export interface SocketWriter {
   lend(bytes: Buffer): number;
   readonly retained: boolean;
   readonly takesAtOnce: boolean;
+  /** A write has failed: the socket ends with its error, and whatever is read as FIN is none. */
+  readonly failed: boolean;
   /** Sends FIN behind what has been written. */
   end(): void;
 }
@@ -30,6 +32,7 @@ const UNFOLLOWED_BYTES = 16_384;
  */
 export class HandleWriter implements SocketWriter {
   retained = false;
+  failed = false;
   readonly #socket: Socket;
   readonly #handle: WriteHandle;
   /** The handle that the kernel takes from: under TLS another. */
@@ -43,18 +46,16 @@ export class HandleWriter implements SocketWriter {
   readonly #waiting: Buffer[] = [];
   #waitingBytes = 0;
   #ending = false;
-  /** A write has failed; what has not left then stays. */
-  #broken = false;
   readonly #onDone = (status: number): void => {
     this.#request = null;
     if (status < 0) return this.#fail(status);
     this.#followedBytes = 0;
-    while (this.#waiting.length > 0 && !this.#broken && !this.#busy()) {
+    while (this.#waiting.length > 0 && !this.failed && !this.#busy()) {
       const bytes = this.#waiting.shift() as Buffer;
       this.#waitingBytes -= bytes.length;
       this.#write(bytes);
     }
-    if (this.#broken) return;
+    if (this.failed) return;
     if (this.#waiting.length > 0) this.#follow();
     else if (this.#ending) this.end();
     this.#onTaken(this.#held);
@@ -79,7 +80,7 @@ export class HandleWriter implements SocketWriter {
     this.retained = false;
     if (this.#socket.destroyed) return 0;
     const busy = this.#busy();
-    if (this.#broken) {
+    if (this.failed) {
       this.#waitingBytes += bytes.length;
     } else if (busy) {
       this.#follow();
@@ -138,7 +139,7 @@ export class HandleWriter implements SocketWriter {
   }
 
   #fail(status: number): void {
-    this.#broken = true;
+    this.failed = true;
     if (!this.#socket.destroyed) this.#socket.destroy(writeError(status));
   }
 }
@@ -147,6 +148,8 @@ export class HandleWriter implements SocketWriter {
 export class StreamWriter implements SocketWriter {
   retained = false;
   readonly takesAtOnce: boolean;
+  /** Node keeps the end from being told by itself. */
+  readonly failed = false;
   readonly #socket: Socket;
   readonly #onWritten: () => void;
 
