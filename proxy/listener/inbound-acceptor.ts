@@ -1,14 +1,19 @@
+import type { InboundState } from '../cluster/destination.ts';
 import { UNKNOWN_SERVICE } from '../exchange/edges.ts';
 import { DownstreamConnection } from './downstream-connection.ts';
 import { type Application, InboundConnection, type InboundConnectionOptions } from './inbound-connection.ts';
 import type { InboundListenerConfig, InboundPortConfig } from './listener-config.ts';
 import type { Accepted } from './tcp-listener.ts';
 
+export interface InboundAcceptorOptions extends InboundConnectionOptions {
+  readonly inbound: InboundState;
+}
+
 /** Takes in the connections that reach the pod, or refuses them at the door. */
 export class InboundAcceptor {
-  readonly #options: InboundConnectionOptions;
+  readonly #options: InboundAcceptorOptions;
 
-  constructor(options: InboundConnectionOptions) {
+  constructor(options: InboundAcceptorOptions) {
     this.#options = options;
   }
 

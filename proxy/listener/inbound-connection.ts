@@ -1,52 +1,26 @@
 import { meshAlpn } from '../../api/protocol.ts';
-import type { Clock } from '../../runtime/clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
-import type { InboundState } from '../cluster/destination.ts';
-import type { ProxyLimits } from '../config/proxy-limits.ts';
-import type { OwnEdges } from '../exchange/edges.ts';
 import { InboundContext } from '../exchange/inbound-direction.ts';
-import { Splice, type SpliceContext } from '../exchange/splice.ts';
+import { Splice } from '../exchange/splice.ts';
 import type { RequestHandler } from '../exchange/stream.ts';
-import type { TimerWheel } from '../exchange/timer-wheel.ts';
 import type { IdentitySource } from '../identity/identity.ts';
-import type { AccessLog } from '../telemetry/access-log.ts';
-import type { Counter } from '../telemetry/metrics.ts';
-import type { PeerFaults } from '../telemetry/peer-faults.ts';
-import type { ThrottledLog } from '../telemetry/throttled-log.ts';
 import type { SocketTransport, TransportShared } from '../transport/socket-transport.ts';
+import type { AcceptorOptions } from './acceptor-options.ts';
 import { httpVersion } from './detect-protocol.ts';
-import { type ConnectionSet, DownstreamConnection } from './downstream-connection.ts';
+import type { DownstreamConnection } from './downstream-connection.ts';
 import { FirstBytes } from './first-bytes.ts';
 import { type InboundVerdict, isMeshAlpn, judge } from './inbound-verdict.ts';
 import { LateHello } from './late-hello.ts';
-import type { LearnedProtocols } from './learned-protocols.ts';
 import type { InboundPortConfig } from './listener-config.ts';
-import { type ServerCodecs, serveHttp } from './server-codecs.ts';
+import { serveHttp } from './server-codecs.ts';
 import { logSplice } from './splice-log.ts';
 import { type SecuredClient, terminateTls } from './terminate-tls.ts';
 
-export interface InboundConnectionOptions {
-  readonly clock: Clock;
-  readonly wheel: TimerWheel;
+export interface InboundConnectionOptions extends AcceptorOptions {
   readonly transport: TransportShared;
-  readonly log: ThrottledLog;
-  readonly limits: ProxyLimits;
-  readonly faults: PeerFaults;
-  readonly accessLog: AccessLog;
-  readonly connections: ConnectionSet;
-  readonly codecs: ServerCodecs;
-  readonly inbound: InboundState;
   readonly identity: IdentitySource;
-  readonly edges: OwnEdges;
-  readonly learned: LearnedProtocols;
-  readonly splice: SpliceContext;
-  /** Makes the exchange of a request. */
-  readonly requests: RequestHandler;
   /** Answers requests in plaintext on a port that demands mTLS. */
   readonly refusals: RequestHandler;
-  readonly detectTimeoutMs: number;
-  /** Connections whose protocol was not found out in that time. */
-  readonly undetected: Counter;
 }
 
 /** The application behind a port. */

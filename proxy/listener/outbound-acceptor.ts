@@ -1,56 +1,33 @@
 import { outboundListener } from '../../api/xds/names.ts';
-import type { Clock } from '../../runtime/clock.ts';
 import type { Cluster } from '../cluster/cluster.ts';
 import type { ServiceLabels } from '../cluster/cluster-config.ts';
 import type { Destination, Destinations, Resolution } from '../cluster/destination.ts';
 import type { Endpoint } from '../cluster/endpoint.ts';
-import type { ProxyLimits } from '../config/proxy-limits.ts';
-import { type OwnEdges, UNKNOWN_SERVICE } from '../exchange/edges.ts';
+import { UNKNOWN_SERVICE } from '../exchange/edges.ts';
 import type { PassthroughClusters } from '../exchange/fixed-cluster.ts';
 import { type OutboundContext, splitAuthority } from '../exchange/outbound-direction.ts';
-import { Splice, type SpliceContext } from '../exchange/splice.ts';
+import { Splice } from '../exchange/splice.ts';
 import type { RequestHandler, RequestHead, ServerStream } from '../exchange/stream.ts';
-import type { TimerWheel } from '../exchange/timer-wheel.ts';
 import { type ConnectionRoute, matchServerName } from '../route/connection-table.ts';
 import { pickBackend } from '../route/pick-backend.ts';
-import type { AccessLog } from '../telemetry/access-log.ts';
-import type { Counter } from '../telemetry/metrics.ts';
-import type { PeerFaults } from '../telemetry/peer-faults.ts';
-import type { ThrottledLog } from '../telemetry/throttled-log.ts';
 import type { FlushQueue } from '../transport/output.ts';
+import type { AcceptorOptions } from './acceptor-options.ts';
 import { type ClientHello, readClientHello } from './client-hello.ts';
 import { detectProtocol, httpVersion } from './detect-protocol.ts';
-import { type ConnectionSet, DownstreamConnection } from './downstream-connection.ts';
+import { DownstreamConnection } from './downstream-connection.ts';
 import { FirstBytes } from './first-bytes.ts';
-import type { LearnedProtocols } from './learned-protocols.ts';
 import type { OriginalDestination } from './original-destination.ts';
-import { type ServerCodecs, serveHttp } from './server-codecs.ts';
+import { serveHttp } from './server-codecs.ts';
 import { logSplice } from './splice-log.ts';
 import { StreamTransport } from './stream-transport.ts';
 import type { Accepted } from './tcp-listener.ts';
 
-export interface OutboundAcceptorOptions {
-  readonly clock: Clock;
-  readonly wheel: TimerWheel;
+export interface OutboundAcceptorOptions extends AcceptorOptions {
   readonly queue: FlushQueue;
-  readonly log: ThrottledLog;
-  readonly limits: ProxyLimits;
-  readonly faults: PeerFaults;
-  readonly accessLog: AccessLog;
-  readonly connections: ConnectionSet;
-  readonly codecs: ServerCodecs;
   readonly destinations: Destinations;
-  readonly edges: OwnEdges;
   readonly passthrough: PassthroughClusters;
-  readonly learned: LearnedProtocols;
-  readonly splice: SpliceContext;
-  /** Makes the exchange of a request. */
-  readonly requests: RequestHandler;
   /** Answers a CONNECT for which there is no room. */
   readonly refusals: RequestHandler;
-  readonly detectTimeoutMs: number;
-  /** Connections whose protocol was not found out in that time. */
-  readonly undetected: Counter;
   readonly isOwn: (host: string, port: number) => boolean;
   readonly expand: (host: string) => string;
   /** null in explicit mode. */

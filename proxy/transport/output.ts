@@ -36,8 +36,8 @@ const EARLY_FLUSHES = 16;
  * request that is alone. How many reads a turn will have cannot be known, so it is concluded from those before.
  */
 export class FlushQueue {
-  /** Flushes: one in a turn of the event loop that sends something, or one for each read where they come alone. */
-  turns = 0;
+  /** One in a turn of the event loop that sends something, or one for each read where they come alone. */
+  flushes = 0;
   readonly #free: Buffer[][] = SIZES.map(() => []);
   /** Outputs that wait, linked by `nextFlush`. */
   #first: Output | null = null;
@@ -98,7 +98,7 @@ export class FlushQueue {
   }
 
   #flush(): void {
-    this.turns++;
+    this.flushes++;
     let output = this.#first;
     this.#first = this.#last = null;
     while (output !== null) {

@@ -47,9 +47,9 @@ export class SocketTransport implements Transport, OutputSink {
   #writer: SocketWriter | null = null;
   #state: 'new' | 'open' | 'ending' | 'closed' = 'new';
   #reason: ResetReason = 'connection-closed';
-  /** Octets read in a turn of the event loop, and which one it is. */
+  /** Octets read since a flush, and which one it was: the nearest that there is to a turn of the event loop. */
   #share = 0;
-  #turn = 0;
+  #sharedSince = 0;
   /** The user does not want to read. */
   #paused = false;
   /** The peer has sent FIN. */
@@ -128,10 +128,10 @@ export class SocketTransport implements Transport, OutputSink {
 
   #count(octets: number): void {
     this.received += octets;
-    const turn = this.#queue.turns;
-    if (turn === this.#turn) this.#share += octets;
+    const { flushes } = this.#queue;
+    if (flushes === this.#sharedSince) this.#share += octets;
     else this.#share = octets;
-    this.#turn = turn;
+    this.#sharedSince = flushes;
     if (this.#share < SHARE_BYTES || this.#paused || this.#socket === null) return;
     this.#share = 0;
     this.#socket.pause();
