@@ -417,6 +417,14 @@ describe('a connection that ends', () => {
     expect(response.reset).toBe('connection-closed');
   });
 
+  test('before the request could be read: connection-reset', () => {
+    const { request, connection, transport } = open();
+    const response = request();
+    transport.crossed = true;
+    connection.receiveEnd();
+    expect(response.reset).toBe('connection-reset');
+  });
+
   test('inside a response: connection-closed', () => {
     const { request, answer, connection } = open();
     const response = request();

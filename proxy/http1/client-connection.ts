@@ -198,6 +198,11 @@ export class Http1ClientConnection implements ClientConnection, BodySink {
     return this.output.written <= stream.start;
   }
 
+  /** The peer had sent FIN before it could read the request: the connection is as good as reset. */
+  get crossedEnd(): boolean {
+    return this.#transport.crossedEnd?.() === true;
+  }
+
   refuse(refusal: Refusal): void {
     this.codec.refused('client', refusal);
     this.fail(refusal.limit === '' ? 'protocol-error' : 'limit');

@@ -153,7 +153,8 @@ export function receiveEndFromServer(connection: Http1ClientConnection): void {
       return;
     case 'idle':
     case 'head':
-      if (connection.stream !== null) return connection.fail('connection-closed');
+      if (connection.stream !== null)
+        return connection.fail(connection.crossedEnd ? 'connection-reset' : 'connection-closed');
       connection.startDraining();
       return connection.endOutput();
   }

@@ -70,3 +70,23 @@ test('a connection that is half closed stays', async () => {
   await tickUntil(transport, () => heard.closed !== '');
   expect(heard.closed).toBe('connection-closed');
 });
+
+test('bytes that have crossed FIN are told from those that were read before it', async () => {
+  const crossing = await pair();
+  crossing.transport.pause();
+  crossing.peer.destroy();
+  await once(crossing.peer, 'close');
+  crossing.transport.output.text('late');
+  crossing.transport.output.flush();
+  crossing.transport.resume();
+  await tickUntil(crossing.transport, () => crossing.heard.ended);
+  expect(crossing.transport.crossedEnd()).toBe(true);
+  server.close();
+
+  const { transport, peer, heard } = await pair();
+  transport.output.text('in time');
+  await once(peer, 'data');
+  peer.destroy();
+  await tickUntil(transport, () => heard.ended);
+  expect(transport.crossedEnd()).toBe(false);
+});

@@ -5,7 +5,7 @@
  * So the kernel is asked when it last heard of the peer: an acknowledgement of a shut window is a sign of life.
  *
  * It is also asked about connections whose peer has sent FIN: Node does not poll those any more, and would hear of RST with the
- * next write, which may never come.
+ * next write, which may never come. And a FIN that acknowledges nothing of a request was sent by a peer that has not read it.
  */
 import { createRequire } from 'node:module';
 

@@ -174,6 +174,12 @@ export class SocketTransport implements Transport, OutputSink {
     process.nextTick(this.#onEnding);
   }
 
+  crossedEnd(): boolean {
+    if (this.#watch === undefined || this.#socket === null) return false;
+    // FIN acknowledges all that had come before it was sent; what comes later to an end that is closed draws RST.
+    return this.#watch.ask(descriptorOf(this.#socket)) !== 'delivered';
+  }
+
   tick(nowMs: number): void {
     const watch = this.#watch;
     if (watch === undefined || this.#state === 'closed') return;

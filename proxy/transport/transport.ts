@@ -34,6 +34,11 @@ export interface Transport {
    * end (TCP: RST; TLS: no close_notify), because a body that ends with the connection would look complete otherwise.
    */
   destroy(): void;
+  /**
+   * After the peer's FIN: whether what was sent has crossed it, so that the peer has not read it. False where that cannot be
+   * told.
+   */
+  crossedEnd?(): boolean;
   /** Finds out whether the peer is dead, which ends the transport. Called about once a second with monotonic milliseconds. */
   tick?(nowMs: number): void;
 }

@@ -25,6 +25,8 @@ export class RecordingTransport implements Transport {
   paused = false;
   ended = false;
   destroyed = false;
+  /** What was sent has crossed the peer's FIN. */
+  crossed = false;
   /** Bytes that the "operating system" does not take until {@link take}. */
   blocked = false;
   #written: Buffer[] = [];
@@ -82,5 +84,9 @@ export class RecordingTransport implements Transport {
 
   destroy(): void {
     this.destroyed = true;
+  }
+
+  crossedEnd(): boolean {
+    return this.crossed;
   }
 }
